@@ -1,0 +1,36 @@
+/** One open, or opening, connection. */
+export interface Connection {
+  /** Sends one message; it is lost silently when the connection is. */
+  send(message: Uint8Array): void
+  /** Ends it. No event follows. */
+  close(): void
+}
+
+/** What happens to a connection. `lost` is said once and last, instead of or after `opened`. */
+export interface ConnectionEvents {
+  opened(): void
+  message(message: Uint8Array): void
+  /** @param reason for people */
+  lost(reason: string): void
+}
+
+/** How the SDK reaches a server. Names are resolved anew each time a connection is opened. */
+export interface Transport {
+  /** @param server `host:port` */
+  open(server: string, events: ConnectionEvents): Connection
+}
+
+/** All that the SDK needs of the place it runs in. */
+export interface Platform {
+  readonly transport: Transport
+  /** Monotonic. */
+  nowMs(): number
+  randomBytes(count: number): Uint8Array
+  /**
+   * Runs `run` once, later.
+   * @returns takes it back
+   */
+  timer(afterMs: number, run: () => void): () => void
+  /** Runs `run` after all that this turn still does, so that it finds everything gathered. */
+  defer(run: () => void): void
+}

@@ -1,0 +1,237 @@
+import {
+  type ChangeType,
+  type EventDetail,
+  type StreamPosition,
+  streamPositionSchema,
+} from '@conclave/protocol'
+import { BadArgumentsError, errorOf } from './errors.js'
+import type { RequestContext } from './request-context.js'
+import type { Caller } from './session/call.js'
+import type { Ending, StreamItem } from './session/effect.js'
+import { Fifo } from './session/fifo.js'
+
+/**
+ * Where a stream stands: a plain object that survives `JSON.stringify` and `JSON.parse`. What is in
+ * it is the servers' business. Passed as `from`, the stream goes on right after it.
+ */
+export type WatchPosition = StreamPosition
+
+/** What a stream gives. */
+export type WatchEvent = ChangedZnode | HistoryGap | CaughtUp
+
+export interface ChangedZnode {
+  readonly type: ChangeType
+  readonly path: string
+  readonly zxid: number
+  /** The znode after the change (of a deleted one, before); null unless asked for by `detail`. */
+  readonly detail: EventDetail | null
+  readonly position: WatchPosition
+}
+
+/**
+ * What happened after `from` up to and including `to` is not known any more: read everything anew.
+ */
+export interface HistoryGap {
+  readonly type: 'gap'
+  readonly from: number
+  readonly to: number
+  readonly position: WatchPosition
+}
+
+/** All that had happened is told; from here on events are news. Said again after a reconnect. */
+export interface CaughtUp {
+  readonly type: 'caughtUp'
+  readonly position: WatchPosition
+}
+
+export interface WatchStreamOptions {
+  /** The whole tree below the path too; then there is no `childrenChanged`. */
+  readonly recursive?: boolean | undefined
+  /** Goes on after this position; from now when left out. */
+  readonly from?: WatchPosition | null | undefined
+  /** Events say the data and stat of their znode. */
+  readonly detail?: boolean | undefined
+  /** When it aborts, the loop throws its reason. */
+  readonly signal?: AbortSignal | undefined
+  /** How many events may wait for a slow loop; 1,000 by default. */
+  readonly bufferEvents?: number | undefined
+}
+
+/** Beyond this much data waiting the stream stops, however few the events. */
+const bufferBytesMax = 8_388_608
+
+/**
+ * A gap-free, duplicate-free sequence of what happened to a znode or a subtree. It survives lost
+ * connections and servers. When the loop is slow, the stream stops at its bound and goes on where
+ * it stopped once the loop has caught up; only what the servers have compacted meanwhile becomes
+ * an event of type `gap`. Leaving the loop ends the stream.
+ *
+ * The loop ends when the client is closed, and throws `SessionExpiredError` when the session is
+ * gone.
+ */
+export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisposable {
+  readonly #context: RequestContext
+  readonly #bufferEventsMax: number
+  readonly #buffer = new Fifo<WatchEvent>()
+  readonly #waiting = new Fifo<Waiter>()
+  readonly #caller: Caller
+  readonly #stopListening: () => void
+  #bufferedBytes = 0
+  #isPaused = false
+  #taken: WatchPosition | null
+  #end: { error: unknown } | null = null
+
+  /** @internal */
+  constructor(context: RequestContext, path: string, options: WatchStreamOptions) {
+    const { signal, from = null, bufferEvents = 1_000 } = options
+    this.#context = context
+    this.#bufferEventsMax = Math.max(1, bufferEvents)
+    this.#taken = from
+    const onItem = (item: StreamItem): void => this.#item(item)
+    this.#caller = { settled() {}, fired() {}, watchLost() {}, item: onItem }
+    const onAbort = (): void => this.#stop(signal?.reason)
+    signal?.addEventListener('abort', onAbort)
+    this.#stopListening = () => signal?.removeEventListener('abort', onAbort)
+    try {
+      checkPosition(from)
+      const at = context.chroot.toServer(path)
+      context.runner.step({
+        input: 'openStream',
+        token: this.#caller,
+        path: at,
+        recursive: options.recursive === true,
+        withDetail: options.detail === true,
+        from,
+      })
+    } catch (error) {
+      this.#finish(error)
+    }
+    if (signal?.aborted === true) onAbort()
+  }
+
+  /**
+   * Where the loop stands: after the last event it took, or, when it has taken all, after all that
+   * the servers have shown since. Null until the first answer of a stream without `from`. Keep it,
+   * and an idle watcher's bookmark never goes stale.
+   */
+  get position(): WatchPosition | null {
+    if (this.#buffer.length > 0) return this.#taken
+    return this.#context.runner.machine.calls.streamPosition(this.#caller) ?? this.#taken
+  }
+
+  next(): Promise<IteratorResult<WatchEvent, undefined>> {
+    const event = this.#take()
+    if (event !== undefined) return Promise.resolve({ done: false, value: event })
+    if (this.#end !== null) {
+      const { error } = this.#end
+      this.#end = { error: null }
+      return error === null ? Promise.resolve(finished) : Promise.reject(error as Error)
+    }
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  /** Ends the stream, as leaving the loop does. */
+  return(): Promise<IteratorResult<WatchEvent, undefined>> {
+    this.#stop(null)
+    return Promise.resolve(finished)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #take(): WatchEvent | undefined {
+    const event = this.#buffer.shift()
+    if (event === undefined) return undefined
+    this.#taken = event.position
+    this.#bufferedBytes -= bytesOf(event)
+    if (this.#isPaused && this.#buffer.length === 0) {
+      this.#isPaused = false
+      this.#context.runner.step({ input: 'resumeStream', token: this.#caller })
+    }
+    return event
+  }
+
+  #item(item: StreamItem): void {
+    if (this.#end !== null) return
+    if (item.item === 'ended') return this.#finish(errorOfEnding(item.why))
+    if (item.item === 'opened') {
+      this.#taken ??= item.position
+      return
+    }
+    const event = this.#eventOf(item)
+    const waiter = this.#waiting.shift()
+    if (waiter !== undefined) {
+      this.#taken = event.position
+      return waiter.resolve({ done: false, value: event })
+    }
+    this.#buffer.push(event)
+    this.#bufferedBytes += bytesOf(event)
+    const isFull =
+      this.#buffer.length >= this.#bufferEventsMax || this.#bufferedBytes >= bufferBytesMax
+    if (!isFull || this.#isPaused) return
+    this.#isPaused = true
+    this.#context.runner.step({ input: 'pauseStream', token: this.#caller })
+  }
+
+  #eventOf(item: Exclude<StreamItem, { item: 'ended' | 'opened' }>): WatchEvent {
+    const { position } = item
+    if (item.item === 'caughtUp') return { type: 'caughtUp', position }
+    if (item.item === 'gap') return { type: 'gap', from: item.from, to: item.to, position }
+    const { type, path, zxid, detail } = item.event
+    const at = this.#context.chroot.toClient(path)
+    return { type, path: at, zxid, detail: ownDetail(detail), position }
+  }
+
+  /** The consumer wants no more. */
+  #stop(error: unknown): void {
+    if (this.#end !== null) return
+    this.#buffer.clear()
+    this.#context.runner.step({ input: 'closeStream', token: this.#caller })
+    this.#finish(error)
+  }
+
+  /** @param error what the loop throws once it has taken what waits; null ends it quietly */
+  #finish(error: unknown): void {
+    this.#stopListening()
+    this.#end = { error }
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (this.#end.error === null) next.resolve(finished)
+      else next.reject(this.#end.error)
+      this.#end = { error: null }
+    }
+  }
+}
+
+interface Waiter {
+  readonly resolve: (result: IteratorResult<WatchEvent, undefined>) => void
+  readonly reject: (error: unknown) => void
+}
+
+const finished: IteratorResult<never, undefined> = Object.freeze({ done: true, value: undefined })
+
+/** Closing the client is the consumer's own doing, so it ends the loop quietly. */
+const errorOfEnding = ({ failure, outcome }: Ending): Error | null =>
+  failure.code === 'closing' ? null : errorOf(failure, { outcome })
+
+/** What arrived is a view of a whole message, which must not live as long as one event of it. */
+const ownDetail = (detail: EventDetail | null): EventDetail | null =>
+  detail === null || detail.data === null
+    ? detail
+    : { ...detail, data: new Uint8Array(detail.data) }
+
+const bytesOf = (event: WatchEvent): number =>
+  'detail' in event ? (event.detail?.data?.length ?? 0) : 0
+
+const checkPosition = (position: WatchPosition | null): void => {
+  if (position === null) return
+  try {
+    streamPositionSchema.decode(streamPositionSchema.encode(position), 'from')
+  } catch (error) {
+    throw new BadArgumentsError({ message: '`from` is no position of a stream', cause: error })
+  }
+}

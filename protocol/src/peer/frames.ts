@@ -1,0 +1,85 @@
+import { limits } from '../limits.js'
+import {
+  boolean,
+  oneOf,
+  record,
+  type Schema,
+  text,
+  uint,
+  variants,
+  type VariantTypes,
+} from '../schema.js'
+import type { Epoch, LogPosition, ServerId, Zxid } from '../zxid.js'
+import { txnSchema } from './txn.js'
+
+/**
+ * The frames between servers. Every one carries the leadership epoch it belongs to. Between a
+ * leader and a learner it also carries the number of the join: a learner numbers its attempts to
+ * join, so what belongs to an earlier attempt on the same connection is told apart.
+ */
+
+const epoch = uint<Epoch>()
+const join = uint()
+const zxid = uint<Zxid>()
+const serverId = uint<ServerId>(limits.serverIdMax)
+const logPositionSchema: Schema<LogPosition> = record({ epoch, zxid })
+
+const peerFrameTable = {
+  /** Whom the sender votes for, or follows, and what it could offer as a leader itself. */
+  notification: {
+    tag: 1,
+    fields: {
+      /** Of the leadership the sender takes part in; 0 when there is none. */
+      epoch,
+      /** `looking` until the leadership is established. */
+      state: oneOf<NotificationState>('looking', 'following', 'leading'),
+      /** 0 while the sender waits for its own disk: it does not know its last zxid yet. */
+      vote: serverId,
+      currentEpoch: epoch,
+      lastZxid: zxid,
+      rejoining: boolean,
+    },
+  },
+  /** Learner to leader: let me in. */
+  followerInfo: {
+    tag: 2,
+    fields: {
+      /** The learner's acceptedEpoch. */
+      epoch,
+      acceptedFrom: serverId,
+      join,
+    },
+  },
+  /** Leader to learner: this is my epoch, promise it. Durable at the leader. */
+  leaderInfo: { tag: 3, fields: { epoch, join } },
+  /** Learner to leader: promised, durably, and this is what I hold. */
+  ackEpoch: {
+    tag: 4,
+    fields: { epoch, join, currentEpoch: epoch, last: logPositionSchema, rejoining: boolean },
+  },
+  /** Your history is a prefix of mine; what follows `zxid` comes as proposals. */
+  diff: { tag: 5, fields: { epoch, join, zxid } },
+  /** Cut your history after `zxid`, whose record must be of `expectedEpoch`. */
+  trunc: { tag: 6, fields: { epoch, join, zxid, expectedEpoch: epoch } },
+  proposal: { tag: 7, fields: { epoch, join, txn: txnSchema } },
+  /** With the record at `zxid` you have my history. */
+  newLeader: { tag: 8, fields: { epoch, join, zxid } },
+  /** History up to `zxid`, then currentEpoch, are durable. */
+  ackNewLeader: { tag: 9, fields: { epoch, join, zxid } },
+  /** The leader is established and has committed up to `zxid`. */
+  upToDate: { tag: 10, fields: { epoch, join, zxid } },
+  /** Everything up to `zxid` is durable. */
+  ack: { tag: 11, fields: { epoch, join, zxid } },
+  /** Everything up to `zxid` is committed. */
+  commit: { tag: 12, fields: { epoch, join, zxid } },
+  heartbeat: { tag: 13, fields: { epoch, join, committed: zxid, round: uint() } },
+  heartbeatAck: { tag: 14, fields: { epoch, join, round: uint() } },
+  /** The leader cannot bring this learner up to date. */
+  refused: { tag: 15, fields: { epoch, join, why: text(1_024) } },
+} as const
+
+export type NotificationState = 'looking' | 'following' | 'leading'
+export type PeerFrame = VariantTypes<'frame', typeof peerFrameTable>
+export type PeerFrameOf<N extends PeerFrame['frame']> = Extract<PeerFrame, { frame: N }>
+
+export const peerFrameSchema: Schema<PeerFrame> = variants('frame', peerFrameTable)

@@ -1,0 +1,223 @@
+/**
+ * A schema turns a decoded MessagePack value into a typed one, refusing everything else, and back.
+ * Objects travel as positional arrays in the order of their fields; there are no maps on the wire.
+ */
+export interface Schema<T> {
+  /** @throws ShapeError naming `at` when the value is not of this shape */
+  decode(value: unknown, at: string): T
+  encode(value: T): unknown
+}
+
+export type Infer<S> = S extends Schema<infer T> ? T : never
+
+/** The bytes were MessagePack but not what the protocol says: the connection is to be closed. */
+export class ShapeError extends Error {
+  override readonly name = 'ShapeError'
+}
+
+export type Fields = Readonly<Record<string, Schema<never> | Schema<unknown>>>
+export type FieldTypes<F> = { readonly [K in keyof F]: Infer<F[K]> }
+
+export const integer = <T extends number = number>(range: {
+  readonly min: number
+  readonly max: number
+}): Schema<T> => ({
+  decode(value, at) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+      throw new ShapeError(`${at}: expected an integer, got ${kindOf(value)}`)
+    }
+    if (value < range.min || value > range.max) {
+      throw new ShapeError(`${at}: ${value} is outside ${range.min}..${range.max}`)
+    }
+    return (value === 0 ? 0 : value) as T // -0 is 0
+  },
+  encode: (value) => value,
+})
+
+/** 0 to 2^53 - 1. */
+export const uint = <T extends number = number>(max = Number.MAX_SAFE_INTEGER): Schema<T> =>
+  integer<T>({ min: 0, max })
+
+export const boolean: Schema<boolean> = {
+  decode(value, at) {
+    if (typeof value !== 'boolean') {
+      throw new ShapeError(`${at}: expected a boolean, got ${kindOf(value)}`)
+    }
+    return value
+  },
+  encode: (value) => value,
+}
+
+/** A string of at most `max` UTF-16 code units. What it says is judged elsewhere. */
+export const text = <T extends string = string>(max: number): Schema<T> => ({
+  decode(value, at) {
+    if (typeof value !== 'string') {
+      throw new ShapeError(`${at}: expected a string, got ${kindOf(value)}`)
+    }
+    if (value.length > max) throw new ShapeError(`${at}: longer than ${max} characters`)
+    return value as T
+  },
+  encode: (value) => value,
+})
+
+export const bytes = (max: number): Schema<Uint8Array> => ({
+  decode(value, at) {
+    if (!(value instanceof Uint8Array)) {
+      throw new ShapeError(`${at}: expected bytes, got ${kindOf(value)}`)
+    }
+    if (value.length > max) throw new ShapeError(`${at}: longer than ${max} bytes`)
+    return value
+  },
+  encode: (value) => value,
+})
+
+/** Neither more nor fewer. */
+export const bytesExactly = (length: number): Schema<Uint8Array> => {
+  const atMost = bytes(length)
+  return {
+    decode(value, at) {
+      const decoded = atMost.decode(value, at)
+      if (decoded.length < length) throw new ShapeError(`${at}: shorter than ${length} bytes`)
+      return decoded
+    },
+    encode: (value) => value,
+  }
+}
+
+export const nullable = <T>(inner: Schema<T>): Schema<T | null> => ({
+  decode: (value, at) => (value === null || value === undefined ? null : inner.decode(value, at)),
+  encode: (value) => (value === null ? null : inner.encode(value)),
+})
+
+/** One of the given strings. */
+export const oneOf = <T extends string>(...allowed: readonly T[]): Schema<T> => {
+  const known = new Set<unknown>(allowed)
+  return {
+    decode(value, at) {
+      if (!known.has(value)) {
+        throw new ShapeError(`${at}: expected one of ${allowed.join(', ')}`)
+      }
+      return value as T
+    },
+    encode: (value) => value,
+  }
+}
+
+export const list = <T>(item: Schema<T>, max: number): Schema<readonly T[]> => ({
+  decode(value, at) {
+    const array = arrayOf(value, at)
+    if (array.length > max) throw new ShapeError(`${at}: more than ${max} items`)
+    const decoded: T[] = []
+    for (const element of array) decoded.push(item.decode(element, at))
+    return decoded
+  },
+  encode: (value) => value.map((element) => item.encode(element)),
+})
+
+/** An object that travels as the array of its fields, in the order they are written here. */
+export const record = <F extends Fields>(fields: F): Schema<FieldTypes<F>> => {
+  const named = Object.entries(fields) as [string, Schema<unknown>][]
+  return {
+    decode(value, at) {
+      const array = arrayOf(value, at)
+      checkArity(array, named.length, at)
+      const object: Record<string, unknown> = {}
+      let position = 0
+      for (const [name, field] of named) object[name] = field.decode(array[position++], name)
+      return object as FieldTypes<F>
+    },
+    encode(value) {
+      const array: unknown[] = []
+      for (const [name, field] of named) {
+        array.push(field.encode((value as Record<string, unknown>)[name]))
+      }
+      return array
+    },
+  }
+}
+
+export interface Variant<F extends Fields = Fields> {
+  readonly tag: number
+  readonly fields: F
+}
+
+export type VariantTypes<Key extends string, V extends Readonly<Record<string, Variant>>> = {
+  [N in keyof V & string]: Readonly<Record<Key, N>> & FieldTypes<V[N]['fields']>
+}[keyof V & string]
+
+/**
+ * A union of records: the array's first element is the variant's number, then come its fields.
+ * In the program the variant is told by its name in the property `key`.
+ */
+export const variants = <Key extends string, V extends Readonly<Record<string, Variant>>>(
+  key: Key,
+  table: V,
+): Schema<VariantTypes<Key, V>> => {
+  const byTag = new Map<unknown, CompiledVariant>()
+  const byName = new Map<unknown, CompiledVariant>()
+  for (const [name, { tag, fields }] of Object.entries(table)) {
+    if (byTag.has(tag)) throw new Error(`two variants of ${key} have the number ${tag}`)
+    const compiled = {
+      name,
+      tag,
+      fields: Object.entries(fields).map(
+        ([field, schema]) => [field, `${name}.${field}`, schema as Schema<unknown>] as const,
+      ),
+    }
+    byTag.set(tag, compiled)
+    byName.set(name, compiled)
+  }
+  return {
+    decode(value, at) {
+      const array = arrayOf(value, at)
+      const variant = byTag.get(array[0])
+      if (variant === undefined) throw new ShapeError(`${at}: unknown ${key} ${kindOf(array[0])}`)
+      checkArity(array, variant.fields.length + 1, variant.name)
+      const object: Record<string, unknown> = { [key]: variant.name }
+      let position = 1
+      for (const [name, path, schema] of variant.fields) {
+        object[name] = schema.decode(array[position++], path)
+      }
+      return object as VariantTypes<Key, V>
+    },
+    encode(value) {
+      const object = value as Record<string, unknown>
+      const variant = byName.get(object[key])
+      if (variant === undefined) throw new Error(`unknown ${key} ${String(object[key])}`)
+      const array: unknown[] = [variant.tag]
+      for (const [name, , schema] of variant.fields) array.push(schema.encode(object[name]))
+      return array
+    },
+  }
+}
+
+/** A value whose shape is known only to somebody else; passed on as it is. */
+export const anything: Schema<unknown> = {
+  decode: (value) => value,
+  encode: (value) => value,
+}
+
+interface CompiledVariant {
+  readonly name: string
+  readonly tag: number
+  readonly fields: readonly (readonly [string, string, Schema<unknown>])[]
+}
+
+const arrayOf = (value: unknown, at: string): readonly unknown[] => {
+  if (!Array.isArray(value)) throw new ShapeError(`${at}: expected an array, got ${kindOf(value)}`)
+  return value
+}
+
+const checkArity = (array: readonly unknown[], arity: number, at: string): void => {
+  if (array.length !== arity) {
+    throw new ShapeError(`${at}: expected ${arity} elements, got ${array.length}`)
+  }
+}
+
+const kindOf = (value: unknown): string => {
+  if (value === null || value === undefined) return 'nil'
+  if (typeof value === 'number') return String(value)
+  if (Array.isArray(value)) return 'an array'
+  if (value instanceof Uint8Array) return 'bytes'
+  return `a ${typeof value}`
+}

@@ -1,0 +1,14 @@
+/** The version of the client protocol that a `connect` frame names; another one is refused. */
+export const protocolVersion = 1
+
+/** The WebSocket subprotocol of the client port. */
+export const clientSubprotocol = 'conclave.v1'
+
+/** The version of what a server writes to its data directory; another one is refused. */
+export const dataVersion = 1
+
+/** The digest's algorithm, named in the log and in snapshots: two digests of different ones
+ * cannot be compared. */
+export const digestAlgorithm = 1
+
+export const defaultClientPort = 7400

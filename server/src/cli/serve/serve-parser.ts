@@ -1,0 +1,33 @@
+import { Option, type Command as Parser } from 'commander'
+import { quietParser } from '../parser.js'
+import { wholeNumber } from '../parse-options.js'
+import type { ProgramContext } from '../program.js'
+import { logFormats, logLevels, portMax, type ServeFlags } from './serve-config.js'
+import { serve } from './serve.js'
+
+export const serveParser = (context: ProgramContext): Parser => {
+  const parser = quietParser('serve', context.say)
+    .summary('run a server')
+    .description('Runs a server until it is told to end.')
+    .option('--data <directory>', 'where the data is kept; made when it does not exist')
+    .addOption(
+      new Option(
+        '--client-port <port>',
+        'what clients connect to; 0: any free one (default: 7400)',
+      ).argParser(wholeNumber('--client-port', portMax)),
+    )
+    .option('--host <address>', 'what to listen on (default: 127.0.0.1)')
+    .option('--insecure', 'listen on an address that is not loopback, although there is no TLS yet')
+    .option('--config <file>', 'YAML or JSON with the keys data, host, clientPort, ...; flags win')
+    .addOption(new Option('--log-level <level>', 'default: info').choices(logLevels))
+    .addOption(
+      new Option('--log-format <format>', 'default: pretty on a terminal, json elsewhere').choices(
+        logFormats,
+      ),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  serve --data ./data\n  serve --config conclave.yaml --log-level debug',
+    )
+  return parser.action(() => serve(parser.opts<ServeFlags>(), context))
+}

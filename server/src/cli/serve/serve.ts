@@ -1,0 +1,68 @@
+import type { ProgramContext } from '../program.js'
+import type { RunningServer } from '../../main.js'
+import { exitCodes } from '../exit-code.js'
+import { hasColours } from '../output/style.js'
+import { quoteWord } from '../split-words.js'
+import { serveConfig, type ServeFlags } from './serve-config.js'
+
+/** Runs a server until a signal, or until it must end by itself. */
+export const serve = (flags: ServeFlags, context: ProgramContext): Promise<void> =>
+  context.interruptible(async (signal) => {
+    const { host, output } = context
+    const { logLevel, logFormat, ...options } = serveConfig(flags)
+    // Only a server needs these, and other commands start faster without.
+    const [{ startServer }, { serveLog }] = await Promise.all([
+      import('../../main.js'),
+      import('./serve-log.js'),
+    ])
+    const isTerminal = host.stderr.isTTY === true
+    const log = serveLog(
+      { logLevel, logFormat },
+      { isTerminal, hasColours: hasColours(isTerminal, host.env) },
+    )
+    const server = await startServer(defined({ ...options, log }))
+    log.info({ url: server.url, data: options.data }, 'serving')
+    await output.result(greeting(server, options.data, output.style.title))
+    const onSignal = (): void => {
+      log.info({ reason: (signal.reason as Error).message }, 'stopping')
+      void server.stop()
+    }
+    signal.addEventListener('abort', onSignal)
+    if (signal.aborted) onSignal()
+    try {
+      await server.stopped
+    } catch {
+      // The log says why.
+      return exitCodes.failed.code
+    }
+    log.info({}, 'stopped')
+    return exitCodes.ok.code
+  })
+
+/** How to connect, and what a newcomer may try. */
+const greeting = (
+  { url, clientPort }: RunningServer,
+  data: string,
+  title: (text: string) => string,
+): string => {
+  const to = clientPort === 7400 ? '' : ` --connect ${url.replace('conclave://', '')}`
+  return [
+    `Conclave is running at ${title(url)}, its data is in ${quoteWord(data)}`,
+    '',
+    'In another terminal:',
+    `  npx conclave shell${to}`,
+    `  npx conclave create /hello world${to}`,
+    `  npx conclave get /hello${to}`,
+    `  npx conclave watch -r /${to}`,
+    '',
+    'Ctrl-C stops it.',
+  ].join('\n')
+}
+
+/** Without the keys that say nothing. */
+const defined = <T extends object>(options: T): Defined<T> =>
+  Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as Defined<T>
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }

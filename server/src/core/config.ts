@@ -1,0 +1,15 @@
+import type { ServerId } from '@conclave/protocol'
+
+/** What a replica is told once, at its start. */
+export interface ReplicaConfig {
+  readonly serverId: ServerId
+  /** Ascending. This server's own id is among them. */
+  readonly voters: readonly ServerId[]
+  /** Drawn by the runtime; becomes the ensemble's id if this server leads its first election. */
+  readonly newEnsembleId: string
+  readonly historyBytesMax: number
+  /** A snapshot is begun when this many txns have been applied since the last one began. */
+  readonly snapshotTxns: number
+  readonly sessionTimeoutMsMin: number
+  readonly sessionTimeoutMsMax: number
+}

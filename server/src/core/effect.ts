@@ -1,0 +1,107 @@
+import type { CloseReason, Epoch, ServerFrame, ServerId, SessionId, Zxid } from '@conclave/protocol'
+import type {
+  HardState,
+  PeerFrame,
+  SnapshotEntry,
+  SnapshotHeader,
+  Txn,
+} from '@conclave/protocol/peer'
+import type { ConnectionId, HashTicket, LinkId, Ticket } from './input.js'
+
+/** All that a replica ever asks of the world. */
+export type Effect =
+  | Persist
+  | SendPeer
+  | SendClient
+  /** The frames sent before it are still delivered. */
+  | {
+      readonly effect: 'closeClient'
+      readonly connection: ConnectionId
+      readonly reason: CloseReason
+    }
+  /** Read nothing more from this connection until it is resumed. */
+  | { readonly effect: 'pauseClient'; readonly connection: ConnectionId }
+  | { readonly effect: 'resumeClient'; readonly connection: ConnectionId }
+  | { readonly effect: 'saveSnapshot'; readonly view: SnapshotView }
+  | Hash
+  /** There is more to do: drain again in the next turn, even if nothing comes in. */
+  | { readonly effect: 'again' }
+  | { readonly effect: 'trace'; readonly trace: Trace }
+
+/**
+ * Order inside one persist: truncate (durable), then txns (durable), then hardState (durable).
+ * Completed by `persisted{ticket}`.
+ */
+export interface Persist {
+  readonly effect: 'persist'
+  readonly ticket: Ticket
+  /** The last zxid to keep; null when nothing is cut. */
+  readonly truncateAfter: Zxid | null
+  readonly txns: readonly Txn[]
+  /** The highest zxid known to be committed. */
+  readonly commit: Zxid
+  readonly hardState: HardState | null
+}
+
+export interface SendPeer {
+  readonly effect: 'sendPeer'
+  readonly to: ServerId
+  readonly link: LinkId
+  readonly frames: readonly PeerFrame[]
+}
+
+export interface SendClient {
+  readonly effect: 'sendClient'
+  readonly connection: ConnectionId
+  readonly frames: readonly ServerFrame[]
+}
+
+/** scrypt over the password, with a salt fixed for this user in this ensemble. */
+export interface Hash {
+  readonly effect: 'hash'
+  readonly ticket: HashTicket
+  readonly ensembleId: string
+  readonly user: string
+  readonly password: string
+}
+
+/** All replicated state at one zxid, handed over in slices while the replica goes on. */
+export interface SnapshotView {
+  readonly header: SnapshotHeader
+  /** At most `entriesMax` more entries; an empty array when all have been given. */
+  next(entriesMax: number): readonly SnapshotEntry[]
+  /** Must be called when the snapshot is saved or given up: until then changes are copied. */
+  close(): void
+}
+
+/** What happened, for logs and metrics. Nothing in the core depends on it. */
+export type Trace =
+  | {
+      readonly trace: 'roleChanged'
+      readonly role: RoleName
+      readonly epoch: Epoch
+      readonly leader: ServerId | null
+    }
+  | { readonly trace: 'ensembleCreated'; readonly ensembleId: string }
+  | {
+      readonly trace: 'sessionCreated'
+      readonly sessionId: SessionId
+      readonly sessionTimeoutMs: number
+    }
+  | {
+      readonly trace: 'sessionClosed'
+      readonly sessionId: SessionId
+      readonly expired: boolean
+      readonly ephemerals: number
+    }
+  | {
+      readonly trace: 'authenticated'
+      readonly connection: ConnectionId
+      readonly user: string
+      readonly ok: boolean
+    }
+  | { readonly trace: 'peerRefused'; readonly from: ServerId; readonly why: string }
+  | { readonly trace: 'snapshotStarted'; readonly zxid: Zxid }
+  | { readonly trace: 'reaped'; readonly path: string }
+
+export type RoleName = 'looking' | 'following' | 'observing' | 'leading'

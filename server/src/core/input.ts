@@ -1,0 +1,62 @@
+import type { Brand, ClientFrame, ServerId, Zxid } from '@conclave/protocol'
+import type { PeerFrame } from '@conclave/protocol/peer'
+
+/** One client connection, numbered by the runtime, never reused. */
+export type ConnectionId = Brand<number, 'ConnectionId'>
+
+/** One connection between two servers, numbered by the runtime, never reused. */
+export type LinkId = Brand<number, 'LinkId'>
+
+/** Names one persist effect. Grows by one; a completion covers all tickets up to its own. */
+export type Ticket = Brand<number, 'Ticket'>
+
+/** Names one hash effect. */
+export type HashTicket = Brand<number, 'HashTicket'>
+
+/** All that ever enters a replica. */
+export type Input =
+  | Tick
+  | { readonly input: 'peerOpened'; readonly from: ServerId; readonly link: LinkId }
+  | PeerFrameInput
+  | { readonly input: 'peerLost'; readonly from: ServerId; readonly link: LinkId }
+  | { readonly input: 'clientOpened'; readonly connection: ConnectionId; readonly address: string }
+  | ClientFrameInput
+  | { readonly input: 'clientLost'; readonly connection: ConnectionId }
+  /** Everything of this ticket and of all before it is durable. */
+  | { readonly input: 'persisted'; readonly ticket: Ticket }
+  /** The snapshot that was begun is on disk, or was given up (no space): zxid null. */
+  | { readonly input: 'snapshotEnded'; readonly zxid: Zxid | null }
+  /** More, or again less, is buffered for the connection than a client should let pile up. */
+  | {
+      readonly input: 'clientCongested'
+      readonly connection: ConnectionId
+      readonly congested: boolean
+    }
+  /** The hash asked for by a hash effect, as 64 hexadecimal digits; null: refused, over a limit. */
+  | { readonly input: 'hashed'; readonly ticket: HashTicket; readonly hash: string | null }
+  | { readonly input: 'diskSpace'; readonly ok: boolean }
+  /** Answer what is in flight, take nothing new. */
+  | { readonly input: 'shutdown' }
+
+export interface Tick {
+  readonly input: 'tick'
+  /** Monotonic clock. */
+  readonly nowMs: number
+  /** Milliseconds since 1970. */
+  readonly wallMs: number
+}
+
+export interface PeerFrameInput {
+  readonly input: 'peerFrame'
+  readonly from: ServerId
+  readonly link: LinkId
+  readonly frame: PeerFrame
+}
+
+export interface ClientFrameInput {
+  readonly input: 'clientFrame'
+  readonly connection: ConnectionId
+  readonly frame: ClientFrame
+  /** Size of the frame as it came, for the limits on what is in flight. */
+  readonly bytes: number
+}

@@ -1,0 +1,139 @@
+import {
+  type ClientFrameOf,
+  type Identity,
+  limits,
+  type ServerFrame,
+  type SessionId,
+  type StreamEvent,
+  type Xid,
+} from '@conclave/protocol'
+import { Fifo } from '../fifo.js'
+import type { ConnectionId } from '../input.js'
+import { noWait, type Request } from './request.js'
+
+/** How far a connection has come. */
+export type Phase =
+  /** Nothing was said yet. */
+  | { readonly phase: 'greeting'; readonly sinceMs: number }
+  /** The connect waits for a leader, for its session to be created, or for the leader's word. */
+  | {
+      readonly phase: 'connecting'
+      readonly connect: ClientFrameOf<'connect'>
+      readonly step: 'leader' | 'creation' | 'confirmation'
+      /** False when the session was made for this connect. */
+      readonly resumes: boolean
+    }
+  | { readonly phase: 'attached'; readonly sessionId: SessionId; readonly attach: number }
+  /** Its last frame is in the outbox. */
+  | { readonly phase: 'closed' }
+
+/** One client connection: its queue of requests in order of arrival and its one outbox. */
+export class Connection {
+  readonly id: ConnectionId
+  phase: Phase
+  identities: readonly Identity[]
+  readonly queue = new Fifo<Request>()
+  /** How many requests at the head of the queue were started. */
+  started = 0
+  /** Of those: the writes, and the others, which are answered when they reach the head. */
+  startedWrites = 0
+  startedReads = 0
+  queueBytes = 0
+  ackedXid = 0 as Xid
+  /** Of the last reply. */
+  repliedXid = 0 as Xid
+  /** The highest write that was refused for a passing reason. */
+  refusedXid = 0 as Xid
+  /** Pings that the leader's confirmation is awaited for; null until a round was started. */
+  readonly pings = new Fifo<{ readonly id: number; round: number | null }>()
+  /** The runtime's word: more is buffered for it than it takes. */
+  isCongested = false
+  /** Its next write waits for the client to acknowledge answers, which must be read. */
+  isHeld = false
+  /** Why nothing is read from it: its own queue is full, or it has too much of the server's. */
+  paused: 'ownQueue' | 'serverLoad' | null = null
+  #outbox: ServerFrame[] = []
+  #outboxBytes = 0
+  #openStream: { readonly streamId: number; readonly events: StreamEvent[] } | null = null
+
+  constructor(id: ConnectionId, address: string, nowMs: number) {
+    this.id = id
+    this.phase = { phase: 'greeting', sinceMs: nowMs }
+    this.identities = [{ scheme: 'ip', id: address }]
+  }
+
+  get sessionId(): SessionId {
+    return this.phase.phase === 'attached' ? this.phase.sessionId : (0 as SessionId)
+  }
+
+  /** The number of this connection among those of its session. */
+  get attach(): number {
+    return this.phase.phase === 'attached' ? this.phase.attach : 0
+  }
+
+  /** False while what waits to be sent is more than a further answer should be added to. */
+  get isReady(): boolean {
+    return !this.isCongested && this.#outboxBytes < limits.outboxBytesSoft
+  }
+
+  get hasOutput(): boolean {
+    return this.#outbox.length > 0
+  }
+
+  /** @param bytes about what the frame takes */
+  send(frame: ServerFrame, bytes = 64): void {
+    this.#openStream = null
+    this.#outbox.push(frame)
+    this.#outboxBytes += bytes
+  }
+
+  /** Events of one stream that follow each other travel in one frame. */
+  sendStreamEvent(streamId: number, event: StreamEvent): void {
+    const bytes = 96 + event.path.length + (event.detail?.data?.length ?? 0)
+    const open = this.#openStream
+    const fits =
+      open?.streamId === streamId &&
+      open.events.length < limits.streamEventsPerFrameMax &&
+      bytes < streamFrameBytes
+    if (fits) {
+      open.events.push(event)
+      this.#outboxBytes += bytes
+      return
+    }
+    const events = [event]
+    this.send({ frame: 'streamEvents', streamId, events }, bytes)
+    if (bytes < streamFrameBytes) this.#openStream = { streamId, events }
+  }
+
+  /** Takes the outbox, in the order in which it was filled. */
+  takeOutput(): readonly ServerFrame[] {
+    const frames = this.#outbox
+    this.#outbox = []
+    this.#outboxBytes = 0
+    this.#openStream = null
+    return frames
+  }
+
+  /** What is sent after this write runs only if the client knows of the refusal. */
+  refused(xid: Xid): void {
+    if (xid > this.refusedXid) this.refusedXid = xid
+  }
+
+  /** Nothing that was started counts: a new leader has to be asked again. */
+  restart(): void {
+    this.started = 0
+    this.startedWrites = 0
+    this.startedReads = 0
+    for (let i = 0; i < this.queue.length; i++) {
+      const request = this.queue.at(i)
+      if (request !== undefined && request.kind !== 'auth') request.wait = noWait
+    }
+    for (let i = 0; i < this.pings.length; i++) {
+      const ping = this.pings.at(i)
+      if (ping !== undefined) ping.round = null
+    }
+  }
+}
+
+/** With at most 1,000 events of this size a frame stays far below the limit. */
+const streamFrameBytes = 1_000

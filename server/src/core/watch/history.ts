@@ -1,0 +1,104 @@
+import { aclBytes, type LogPosition, positionZero, type Zxid } from '@conclave/protocol'
+import type { Change, Txn } from '@conclave/protocol/peer'
+import { assert } from '../assert.js'
+
+/**
+ * The recent end of the log in memory: a ring of *logged* txns, bounded in bytes. Streams read it
+ * up to what is applied, synchronization to its end. Recovery refills it from the log.
+ */
+export class History {
+  readonly #bytesMax: number
+  #txns: Txn[] = []
+  /** Index of the oldest held; what is before it is gone, the array is cut now and then. */
+  #head = 0
+  #bytes = 0
+  #last: LogPosition = positionZero
+  #applied = 0 as Zxid
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** The position of the last logged txn, also of one that is not held any more. */
+  get last(): LogPosition {
+    return this.#last
+  }
+
+  /** The lowest zxid held; 0 when nothing is. */
+  get firstZxid(): Zxid {
+    return this.#txns[this.#head]?.zxid ?? (0 as Zxid)
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get(zxid: Zxid): Txn | undefined {
+    return zxid < this.firstZxid ? undefined : this.#txns[this.#head + zxid - this.firstZxid]
+  }
+
+  append(txn: Txn): void {
+    assert(
+      this.#last.zxid === 0 || txn.zxid === this.#last.zxid + 1,
+      `the txn ${txn.zxid} follows ${this.#last.zxid} in the log`,
+    )
+    this.#txns.push(txn)
+    this.#bytes += txnBytes(txn)
+    this.#last = txn
+    this.#evict()
+  }
+
+  truncateAfter(position: LogPosition): void {
+    while (this.#txns.length > this.#head) {
+      const txn = this.#txns.at(-1) as Txn
+      if (txn.zxid <= position.zxid) break
+      this.#txns.pop()
+      this.#bytes -= txnBytes(txn)
+    }
+    this.#last = position
+  }
+
+  /** After a snapshot was loaded: the log goes on from there. */
+  startAt(position: LogPosition): void {
+    if (this.#last.zxid < position.zxid) {
+      this.#txns = []
+      this.#head = 0
+      this.#bytes = 0
+      this.#last = position
+    }
+  }
+
+  /** What is not applied yet is never evicted. */
+  applied(zxid: Zxid): void {
+    this.#applied = zxid
+    this.#evict()
+  }
+
+  #evict(): void {
+    while (this.#bytes > this.#bytesMax && this.firstZxid <= this.#applied) {
+      const oldest = this.#txns[this.#head]
+      if (oldest === undefined) return
+      this.#bytes -= txnBytes(oldest)
+      this.#head += 1
+    }
+    if (this.#head > 1024 && this.#head * 2 > this.#txns.length) {
+      this.#txns = this.#txns.slice(this.#head)
+      this.#head = 0
+    }
+  }
+}
+
+/** A measure of a txn's memory. */
+export const txnBytes = (txn: Txn): number => {
+  const { body } = txn
+  if (body.body !== 'write' && body.body !== 'closeSession') return 256
+  let bytes = 256
+  for (const change of body.changes) bytes += changeBytes(change)
+  return bytes
+}
+
+const changeBytes = (change: Change): number => {
+  if (change.change === 'check') return 16
+  const data = change.change === 'create' || change.change === 'setData' ? change.data : null
+  return 160 + 2 * change.path.length + (data?.length ?? 0) + aclBytes(change.acl)
+}

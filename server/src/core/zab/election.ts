@@ -1,0 +1,103 @@
+import { limits, type ServerId } from '@conclave/protocol'
+import type { PeerFrameOf } from '@conclave/protocol/peer'
+import type { Context } from './context.js'
+import { compareCredentials } from './credentials.js'
+import { judgeOffers, type Offer } from './discovery.js'
+import type { Notices } from './notices.js'
+
+export type Decision =
+  | { readonly decision: 'stand' }
+  | { readonly decision: 'follow'; readonly leader: ServerId }
+
+/**
+ * Looking for a leader. Every server votes for the best it hears, itself included; it does not pass
+ * on whom others hear, so nobody elects a server that it cannot reach. A leadership that is already
+ * established is joined, never disturbed.
+ */
+export class Election {
+  readonly #context: Context
+  readonly #notices: Notices
+  /** What this server has, read once when its disk has come to rest. */
+  readonly offer: Offer
+  readonly #startedMs: number
+  #vote: ServerId
+  /** Whom enough votes agree on, and since when. */
+  #favourite: { readonly server: ServerId; readonly sinceMs: number } | null = null
+
+  constructor(context: Context, notices: Notices) {
+    const { journal, config, clock } = context
+    this.#context = context
+    this.#notices = notices
+    this.offer = {
+      currentEpoch: journal.durableHardState.currentEpoch,
+      lastZxid: journal.durable.zxid,
+      rejoining: journal.durableHardState.rejoining,
+    }
+    this.#startedMs = clock.nowMs
+    this.#vote = config.serverId
+  }
+
+  get vote(): ServerId {
+    return this.#vote
+  }
+
+  /** Looks at all that was heard, changes the vote if need be, and decides when votes suffice. */
+  decide(): Decision | null {
+    const heard = this.#notices.heard()
+    this.#vote = this.#bestOf(heard)
+    const { nowMs } = this.#context.clock
+    const leader = establishedLeader(heard)
+    if (leader !== null) {
+      // Not at once: a join that fails straight away must not be repeated without a pause.
+      const isSettled = nowMs - this.#startedMs >= limits.electionSettleMs
+      return isSettled ? { decision: 'follow', leader } : null
+    }
+    const offers = this.#offersForVote(heard)
+    if (judgeOffers(offers) === 'tooFew') {
+      this.#favourite = null
+      return null
+    }
+    if (this.#favourite?.server !== this.#vote) {
+      this.#favourite = { server: this.#vote, sinceMs: nowMs }
+    }
+    const isUnanimous = offers.every((offer) => offer !== undefined)
+    const isSettled = nowMs - this.#favourite.sinceMs >= limits.electionSettleMs
+    if (!isUnanimous && !isSettled) return null
+    return this.#vote === this.#context.config.serverId
+      ? { decision: 'stand' }
+      : { decision: 'follow', leader: this.#vote }
+  }
+
+  #bestOf(heard: Heard): ServerId {
+    let best = { ...this.offer, serverId: this.#context.config.serverId }
+    for (const [serverId, notice] of heard) {
+      if (notice.state !== 'looking' || notice.vote === 0) continue
+      const candidate = { ...notice, serverId }
+      if (compareCredentials(candidate, best) > 0) best = candidate
+    }
+    return best.serverId
+  }
+
+  /** For each voter what it offers, if its vote is the same as ours. */
+  #offersForVote(heard: Heard): readonly (Offer | undefined)[] {
+    const { config } = this.#context
+    return config.voters.map((voter) => {
+      if (voter === config.serverId) return this.offer
+      const notice = heard.get(voter)
+      return notice?.state === 'looking' && notice.vote === this.#vote ? notice : undefined
+    })
+  }
+}
+
+type Heard = ReadonlyMap<ServerId, PeerFrameOf<'notification'>>
+
+const establishedLeader = (heard: Heard): ServerId | null => {
+  let leader: ServerId | null = null
+  let epoch = -1
+  for (const [serverId, notice] of heard) {
+    if (notice.state !== 'leading' || notice.epoch <= epoch) continue
+    leader = serverId
+    epoch = notice.epoch
+  }
+  return leader
+}

@@ -1,0 +1,145 @@
+import { type LogPosition, nextZxid, samePosition, type Zxid } from '@conclave/protocol'
+import type { HardState, Txn } from '@conclave/protocol/peer'
+import { assert } from '../assert.js'
+import type { Persist } from '../effect.js'
+import type { Ticket } from '../input.js'
+import { EpochTable } from './epoch-table.js'
+import type { TxnLog, ZabRecovery } from './ports.js'
+
+/**
+ * The one way to the disk, for synchronization and broadcast, in every role. What is written is
+ * collected until the next drain; what has become durable is one position and one hard state, and
+ * they belong to the server, not to a role: a late completion is durability and nothing else.
+ */
+export class Journal {
+  readonly #log: TxnLog
+  readonly epochs: EpochTable
+  #hardState: HardState
+  #durableHardState: HardState
+  #durable: LogPosition
+  #lastTicket = 0 as Ticket
+  #pending: Pending | null = null
+  readonly #outstanding: Outstanding[] = []
+
+  constructor(log: TxnLog, recovery: ZabRecovery) {
+    this.#log = log
+    this.epochs = new EpochTable(recovery.epochs)
+    this.#hardState = recovery.hardState
+    this.#durableHardState = recovery.hardState
+    // Recovery has made durable all that it reports.
+    this.#durable = this.last
+    this.#assertTableFits()
+  }
+
+  /** As last written, durable or not. */
+  get hardState(): HardState {
+    return this.#hardState
+  }
+
+  get durableHardState(): HardState {
+    return this.#durableHardState
+  }
+
+  /** The log is durable up to and including this record. */
+  get durable(): LogPosition {
+    return this.#durable
+  }
+
+  get last(): LogPosition {
+    const { epoch, zxid } = this.#log.last
+    return { epoch, zxid }
+  }
+
+  /** Nothing is on its way to the disk: what the server remembers is what it will remember. */
+  get isIdle(): boolean {
+    return this.#pending === null && this.#outstanding.length === 0
+  }
+
+  get(zxid: Zxid): Txn | undefined {
+    return this.#log.get(zxid)
+  }
+
+  /** Whether every record after `zxid` is still in memory. */
+  holdsAfter(zxid: Zxid): boolean {
+    const first = this.#log.firstZxid
+    return zxid >= this.last.zxid || (first > 0 && first <= nextZxid(zxid))
+  }
+
+  append(txn: Txn): void {
+    assert(txn.zxid === nextZxid(this.last.zxid), 'zxids in a log have no holes')
+    this.epochs.append(txn)
+    this.#log.append(txn)
+    this.#collect().txns.push(txn)
+  }
+
+  truncateAfter(zxid: Zxid): void {
+    if (zxid >= this.last.zxid) return
+    this.epochs.truncateAfter(zxid)
+    this.#log.truncateAfter(this.epochs.positionAt(zxid))
+    this.#assertTableFits()
+    // What is kept of a cut log stays durable; no late ticket makes durable what was cut.
+    const cut = (position: LogPosition): LogPosition =>
+      position.zxid > zxid ? this.last : position
+    this.#durable = cut(this.#durable)
+    for (const entry of this.#outstanding) entry.last = cut(entry.last)
+    const pending = this.#collect()
+    pending.truncateAfter = Math.min(pending.truncateAfter ?? zxid, zxid) as Zxid
+    pending.txns = pending.txns.filter((txn) => txn.zxid <= zxid)
+  }
+
+  save(change: Partial<HardState>): void {
+    const next = { ...this.#hardState, ...change }
+    assert(next.acceptedEpoch >= this.#hardState.acceptedEpoch, 'acceptedEpoch never falls')
+    assert(next.currentEpoch >= this.#hardState.currentEpoch, 'currentEpoch never falls')
+    assert(next.currentEpoch <= next.acceptedEpoch, 'an epoch is accepted before it is current')
+    this.#hardState = next
+    this.#collect().hardState = next
+  }
+
+  /** What must now be written, under a new ticket; null when there is nothing. */
+  drain(commit: Zxid): Persist | null {
+    const pending = this.#pending
+    if (pending === null) return null
+    this.#pending = null
+    this.#lastTicket = (this.#lastTicket + 1) as Ticket
+    const ticket = this.#lastTicket
+    this.#outstanding.push({ ticket, last: this.last, hardState: this.#hardState })
+    return { effect: 'persist', ticket, ...pending, commit }
+  }
+
+  persisted(ticket: Ticket): void {
+    assert(ticket <= this.#lastTicket, 'only what was asked for can become durable')
+    for (;;) {
+      const first = this.#outstanding[0]
+      if (first === undefined || first.ticket > ticket) return
+      this.#outstanding.shift()
+      this.#durable = first.last
+      this.#durableHardState = first.hardState
+    }
+  }
+
+  #collect(): Pending {
+    this.#pending ??= { truncateAfter: null, txns: [], hardState: null }
+    return this.#pending
+  }
+
+  #assertTableFits(): void {
+    const { last } = this
+    assert(
+      samePosition(last, this.epochs.positionAt(last.zxid)),
+      'the epoch table tells the epoch of the last record',
+    )
+  }
+}
+
+interface Pending {
+  truncateAfter: Zxid | null
+  txns: Txn[]
+  hardState: HardState | null
+}
+
+interface Outstanding {
+  readonly ticket: Ticket
+  last: LogPosition
+  readonly hardState: HardState
+}

@@ -1,0 +1,21 @@
+import { type RunningServer, startOn } from './running-server.js'
+import type { ServerOptions } from './server-options.js'
+
+export type { RunningServer } from './running-server.js'
+export type { ServerOptions } from './server-options.js'
+export { StartError, type StartErrorCode } from './start-error.js'
+export type { ReplicaStatus } from './core/replica.js'
+
+/**
+ * Starts one server in this process and resolves when it serves clients. The server is a quorum of
+ * one: what it acknowledged is on its disk.
+ *
+ * @example
+ * const data = mkdtempSync(join(tmpdir(), 'conclave-'))
+ * await using server = await startServer({ data, clientPort: 0 })
+ * await using client = await connect(server.url)
+ *
+ * @throws StartError with one sentence that says what to do
+ */
+export const startServer = (options: ServerOptions): Promise<RunningServer> =>
+  startOn(null, options)

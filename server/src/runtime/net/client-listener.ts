@@ -1,0 +1,144 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { clientSubprotocol, limits } from '@conclave/protocol'
+import type { Logger } from 'pino'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { ConnectionId } from '../../core/input.js'
+import { ClientSocket } from './client-socket.js'
+import { type HandshakePolicy, judgeHandshake } from './handshake.js'
+import type { ClientSocketEvents } from './client-socket.js'
+
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export interface ListenerPolicy extends HandshakePolicy {
+  readonly connectionsMax: number
+}
+
+/** The client port: HTTP only as far as it takes to become WebSocket. */
+export class ClientListener {
+  readonly #http: Server
+  readonly #sockets = new Map<ConnectionId, ClientSocket>()
+  readonly #webSockets: WebSocketServer
+  readonly #policy: ListenerPolicy
+  readonly #accept: (id: ConnectionId, address: string) => ClientSocketEvents
+  readonly #log: Logger
+  #lastId = 0
+  #onEmpty: () => void = () => undefined
+
+  /** @param accept called for each new connection; says who gets its frames */
+  constructor(
+    policy: ListenerPolicy,
+    accept: (id: ConnectionId, address: string) => ClientSocketEvents,
+    log: Logger,
+  ) {
+    this.#policy = policy
+    this.#accept = accept
+    this.#log = log
+    this.#http = createServer(
+      {
+        headersTimeout: limits.firstFrameMs,
+        requestTimeout: limits.firstFrameMs,
+        connectionsCheckingInterval: 1_000,
+        maxHeaderSize: 8_192,
+      },
+      (_request, response) => {
+        response.writeHead(426, { 'content-type': 'text/plain', connection: 'close' })
+        response.end(`Conclave speaks WebSocket here, subprotocol ${clientSubprotocol}.\n`)
+      },
+    )
+    this.#webSockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: limits.frameBytesMax,
+      perMessageDeflate: false,
+      clientTracking: false,
+      handleProtocols: () => clientSubprotocol,
+    })
+    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+  }
+
+  /** @throws Error of the system (EADDRINUSE, EACCES, ...) */
+  async listen({ host, port }: ListenAddress): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#http.once('error', reject)
+      this.#http.listen({ host, port }, resolve)
+    })
+    this.#http.on('error', (error) => this.#log.error({ error: error.message }, 'client port'))
+    return (this.#http.address() as AddressInfo).port
+  }
+
+  get(id: ConnectionId): ClientSocket | undefined {
+    return this.#sockets.get(id)
+  }
+
+  /** Takes no new connections; resolves when those that are open have gone. */
+  async stopListening(): Promise<void> {
+    this.#http.close()
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve
+      this.#checkEmpty()
+    })
+  }
+
+  terminate(): void {
+    this.#http.close()
+    this.#http.closeAllConnections()
+    for (const socket of this.#sockets.values()) socket.terminate()
+  }
+
+  #checkEmpty(): void {
+    if (this.#sockets.size === 0) this.#onEmpty()
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy())
+    const refusal = judgeHandshake(request, this.#policy)
+    if (refusal !== null) {
+      this.#log.warn(
+        { address: request.socket.remoteAddress, why: refusal.why },
+        'handshake refused',
+      )
+      // Half a connection would stay as long as the other side likes.
+      socket.once('finish', () => socket.destroy())
+      socket.end(refusalText(refusal))
+      return
+    }
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#connected(webSocket, request.socket.remoteAddress ?? '')
+    })
+  }
+
+  #connected(webSocket: WebSocket, address: string): void {
+    this.#lastId += 1
+    const id = this.#lastId as ConnectionId
+    if (this.#sockets.size >= this.#policy.connectionsMax) {
+      const nobody = { frame() {}, congested() {}, lost() {}, refused() {} }
+      const refused = new ClientSocket(webSocket, nobody)
+      refused.send([{ frame: 'closing', reason: 'tooManyConnections' }])
+      refused.close('tooManyConnections')
+      return
+    }
+    const events = this.#accept(id, address)
+    const socket = new ClientSocket(webSocket, {
+      ...events,
+      lost: () => {
+        this.#sockets.delete(id)
+        events.lost()
+        this.#checkEmpty()
+      },
+    })
+    this.#sockets.set(id, socket)
+  }
+}
+
+const refusalText = ({ status, why }: { status: number; why: string }): string =>
+  [
+    `HTTP/1.1 ${status} Refused`,
+    'Connection: close',
+    'Content-Type: text/plain',
+    '',
+    `${why}\n`,
+  ].join('\r\n')

@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto'
+import type { Zxid } from '@conclave/protocol'
+import { assert } from '../../core/assert.js'
+import type { Persist, SnapshotView } from '../../core/effect.js'
+import type { RecoveryVisitor } from '../../core/recovery-visitor.js'
+import { explained, openDataDirectory } from './data-directory.js'
+import { type DirectoryLock, lockDirectory } from './directory-lock.js'
+import { DiskSpace } from './disk-space.js'
+import type { Files } from './files.js'
+import { writeHardState } from './hard-state-file.js'
+import type { Log } from './log-level.js'
+import { nodeFiles } from './node-files.js'
+import { PersistQueue } from './persist-queue.js'
+import { recover, type Recovered, type Recovery } from './recovery.js'
+import { SegmentAllocator } from './segment-allocator.js'
+import { SnapshotSaver } from './snapshot-saver.js'
+import type { StorageContext } from './storage-context.js'
+import { nodeTimers, type Timers } from './timers.js'
+import { Wal } from './wal.js'
+
+/** The disk of one server: its log, its snapshots and its hard state. */
+export interface Storage {
+  /** `done` is called in the order of the tickets, once all of this persist is durable. */
+  persist(effect: Persist, done: () => void): void
+  /**
+   * Saves one snapshot at a time, once the log holds its last txn, then purges. The view is closed
+   * in any case. `givenUp` is called instead of `done` when the disk is full.
+   */
+  saveSnapshot(view: SnapshotView, done: (zxid: Zxid) => void, givenUp?: () => void): void
+  /** Waits for what is in flight, writes the end mark, releases the lock. */
+  close(): Promise<void>
+}
+
+export interface OpenedStorage {
+  /**
+   * To be called once, before anything else.
+   * @throws DamageError when the disk lacks what was once durable
+   */
+  readonly recover: (visitor: RecoveryVisitor) => Promise<Recovered>
+  readonly storage: Storage
+}
+
+export interface StorageOptions {
+  readonly directory: string
+  readonly files?: Files
+  readonly timers?: Timers
+  /** 32 random bits: without foreseeing them nobody can write a value that looks like the log. */
+  readonly random?: () => number
+  readonly segmentBytes?: number
+  readonly snapshotsKept?: number
+  readonly log: Log
+  /** The disk is full, or no longer is. Meanwhile nothing is lost and nothing completes. */
+  readonly onDiskSpace: (ok: boolean) => void
+  /** The process must end: what the disk holds is unknown, and nothing completes any more. */
+  readonly onFatal: (error: Error) => void
+}
+
+/** @throws DataDirectoryError when the directory cannot be used */
+export const openStorage = async (options: StorageOptions): Promise<OpenedStorage> => {
+  const files = options.files ?? nodeFiles
+  const context: StorageContext = {
+    files,
+    directory: options.directory,
+    segmentBytes: options.segmentBytes ?? segmentBytesDefault,
+    timers: options.timers ?? nodeTimers,
+    random: options.random ?? (() => randomBytes(4).readUInt32BE()),
+    log: options.log,
+  }
+  await openDataDirectory(files, context.directory)
+  // Another implementation of the port is a world of its own, with one server a directory.
+  const lock =
+    options.files === undefined ? await lockDirectory(context.directory, process.platform) : noLock
+  const space = new DiskSpace(context.timers, options.onDiskSpace, options.onFatal)
+  const storage = new DirectoryStorage(
+    context,
+    space,
+    lock,
+    options.snapshotsKept ?? snapshotsKeptDefault,
+  )
+  return { storage, recover: (visitor) => storage.recover(visitor) }
+}
+
+class DirectoryStorage implements Storage {
+  readonly #context: StorageContext
+  readonly #space: DiskSpace
+  readonly #lock: DirectoryLock
+  readonly #snapshotsKept: number
+  #open: OpenParts | null = null
+  #isClosing = false
+
+  constructor(
+    context: StorageContext,
+    space: DiskSpace,
+    lock: DirectoryLock,
+    snapshotsKept: number,
+  ) {
+    this.#context = context
+    this.#space = space
+    this.#lock = lock
+    this.#snapshotsKept = snapshotsKept
+  }
+
+  async recover(visitor: RecoveryVisitor): Promise<Recovered> {
+    assert(this.#open === null && !this.#isClosing, 'storage is recovered once')
+    const { directory } = this.#context
+    const recovery = await explained(directory, () => recover(this.#context, visitor))
+    this.#open = this.#assemble(recovery)
+    return recovery.recovered
+  }
+
+  persist(effect: Persist, done: () => void): void {
+    this.#parts().queue.push(effect, done)
+  }
+
+  saveSnapshot(view: SnapshotView, done: (zxid: Zxid) => void, givenUp = noop): void {
+    this.#parts().snapshots.save({ view, done, givenUp })
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    const open = this.#open
+    if (open !== null) {
+      const { queue, snapshots, wal } = open
+      await new Promise<void>((resolve) => {
+        this.#space.giveUp(resolve)
+        queue.whenIdle(() => wal.writeEndMark(resolve))
+      })
+      await snapshots.stop()
+      await wal.close()
+    }
+    await this.#lock.release()
+  }
+
+  #parts(): OpenParts {
+    assert(this.#open !== null, 'storage is recovered before it is used')
+    assert(!this.#isClosing, 'storage is open')
+    return this.#open
+  }
+
+  #assemble({ walState, snapshot }: Recovery): OpenParts {
+    const context = this.#context
+    const { files, directory, segmentBytes, timers } = context
+    const space = this.#space
+    const allocator = new SegmentAllocator(files, directory, segmentBytes, space)
+    const wal = new Wal(context, space, allocator, walState)
+    const snapshots = new SnapshotSaver(context, space, wal, {
+      snapshotsKept: this.#snapshotsKept,
+      loaded: snapshot,
+    })
+    const queue = new PersistQueue(
+      wal,
+      space,
+      timers,
+      (hardState) => writeHardState(files, directory, hardState),
+      () => snapshots.startIfDurable(),
+    )
+    return { wal, queue, snapshots }
+  }
+}
+
+interface OpenParts {
+  readonly wal: Wal
+  readonly queue: PersistQueue
+  readonly snapshots: SnapshotSaver
+}
+
+const noLock: DirectoryLock = { release: async () => undefined }
+const noop = (): void => undefined
+const segmentBytesDefault = 16_777_216
+const snapshotsKeptDefault = 3

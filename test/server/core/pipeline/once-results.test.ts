@@ -1,0 +1,225 @@
+import {
+  limits,
+  type MultiOp,
+  type Op,
+  type SessionId,
+  type Xid,
+  type Zxid,
+} from '@conclave/protocol'
+import t from 'tap'
+import { Digest } from '#server/core/fingerprint.js'
+import { SessionTable } from '#server/core/session/session-table.js'
+import {
+  bytesOf,
+  type ClientKit,
+  create,
+  remove,
+  ReplicaKit,
+} from '../../../support/replica-kit.js'
+import { ack, ping, probe, reattach, reconnect, told } from '../../../support/session-kit.js'
+import { closeSession, exists, multi } from '../../../support/tree-kit.js'
+
+const hour = limits.tombstoneAgeMsMax
+
+/** Writes until the session holds as many results as it may. */
+const fill = (client: ClientKit): void => {
+  client.create('/full')
+  for (let i = 1; i < limits.resultsPerSessionMax; i++) client.send(create('/full'))
+  client.take()
+}
+
+/** The client is gone for good: no connection, no ping. */
+const leave = (client: ClientKit): void => {
+  const { kit, connection } = client
+  kit.step({ input: 'clientLost', connection })
+  kit.tick(limits.sessionTimeoutMsDefault / limits.tickMs + 2)
+}
+
+t.test('ONCE-10 who comes back to an ended session learns what became of each write', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  client.create('/acked')
+  client.create('/done', { data: bytesOf('x') })
+  client.send(remove('/none'), 3)
+  client.take()
+  kit.isDiskHeld = true
+  client.send(create('/under-way'), 4)
+  kit.step({ input: 'clientLost', connection: client.connection })
+  kit.releaseDisk()
+  leave(client)
+  const late = reconnect(client, { ackedXid: 1 as Xid })
+  t.same(late.closed, 'sessionEnded')
+  const [frame] = late.take()
+  t.match(frame, {
+    frame: 'sessionExpired',
+    reason: 'expired',
+    complete: true,
+    outcomes: [
+      { xid: 2, failure: null, result: ['/done', Array] },
+      { xid: 3, failure: { code: 'noNode' }, result: null },
+      { xid: 4, failure: null, result: ['/under-way', Array] },
+    ],
+  })
+  t.equal(frame?.frame === 'sessionExpired' && frame.outcomes.length, 3)
+})
+
+t.test('ONCE-10 a write that came after the end was never executed', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  kit.isDiskHeld = true
+  client.send(create('/a'), 1)
+  client.send(closeSession, 2)
+  client.send(create('/late'), 3)
+  const again = reattach(client)
+  again.send(create('/late'), 3)
+  kit.releaseDisk()
+  t.same(told(again), [
+    'reply 3 sessionExpired',
+    'sessionExpired closed complete [1:ok 2:ok]',
+    'closing sessionEnded',
+  ])
+  t.equal(kit.client().stat('/late'), null)
+})
+
+t.test('ONCE-11 past the tombstone nothing is known', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  const nobody = kit.open()
+  nobody.sessionId = 77 as SessionId
+  client.create('/a')
+  leave(client)
+  kit.tick(1, hour + 1)
+  kit.client().create('/b')
+  const unknown = ['sessionExpired unknown incomplete []', 'closing sessionEnded']
+  t.same(told(reconnect(client)), unknown)
+  t.same(told(reconnect(nobody)), unknown, 'never known')
+})
+
+t.test('ONCE-12 acked results do not count any more', async (t) => {
+  const acknowledge: readonly ((client: ClientKit) => void)[] = [
+    (client) => client.frame(ack(2)),
+    (client) => client.frame(ping(1, 2)),
+    (client) => {
+      client.ackedXid = 2 as Xid
+      client.send(exists('/none'))
+    },
+  ]
+  for (const tell of acknowledge) {
+    const client = new ReplicaKit().client()
+    fill(client)
+    client.send(create('/held-1'))
+    client.send(create('/held-2'))
+    client.send(create('/held-3'))
+    t.same(told(client), [])
+    tell(client)
+    const replies = told(client).filter((line) => line.startsWith('reply'))
+    t.same(replies, ['reply 1001', 'reply 1002'], 'two are acked, two run')
+  }
+})
+
+t.test('ONCE-12 the next write removes acked results', async (t) => {
+  const outcomes = (after: (client: ClientKit) => void): string | undefined => {
+    const client = new ReplicaKit().client()
+    for (const path of ['/a', '/b', '/c']) client.create(path)
+    after(client)
+    leave(client)
+    return told(reconnect(client)).at(0)
+  }
+  t.equal(
+    outcomes((client) => client.frame(ack(2))),
+    'sessionExpired expired complete [1:ok 2:ok 3:ok]',
+    'an ack alone changes no table',
+  )
+  t.equal(
+    outcomes((client) => {
+      client.frame(ack(2))
+      client.create('/d')
+    }),
+    'sessionExpired expired complete [3:ok 4:ok]',
+  )
+})
+
+t.test('ONCE-13 with 1,000 results the next write waits for an ack', async (t) => {
+  const client = new ReplicaKit().client()
+  fill(client)
+  client.send(create('/held'))
+  client.send(exists('/full'))
+  client.frame(ping(7))
+  client.frame(probe(8))
+  t.same(told(client), ['pong 7', 'probed 8'], 'what comes behind a held write waits too')
+  client.frame(ack(1))
+  t.same(told(client), ['reply 1001', 'reply 1002'])
+})
+
+t.test('ONCE-13 with 256 KiB of results the next write waits for an ack', async (t) => {
+  const part: MultiOp = { op: 'setData', path: '/a', data: null, version: -1 }
+  const large: Op = multi(Array.from({ length: limits.multiOpsMax }, () => part))
+  const ran = (client: ClientKit, isHeld: boolean): number => {
+    client.create('/a')
+    client.kit.isDiskHeld = isHeld
+    for (let i = 0; i < 40; i++) client.send(large)
+    client.kit.releaseDisk()
+    return told(client).length
+  }
+  const oneByOne = new ReplicaKit().client()
+  const count = ran(oneByOne, false)
+  t.ok(count > 10 && count < 30, `${count} answers of about 16 KiB each`)
+  oneByOne.frame(ack(3))
+  t.same(told(oneByOne), [`reply ${count + 2}`, `reply ${count + 3}`], 'as many as were acked')
+  t.equal(ran(new ReplicaKit().client(), true), count, 'those under way count as well')
+})
+
+t.test('ONCE-14 a tombstone goes after an hour', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  const other = kit.client()
+  client.ok(closeSession)
+  kit.tick(1, hour)
+  other.create('/at-the-hour')
+  t.same(told(reconnect(client)).at(0), 'sessionExpired closed complete [1:ok]')
+  kit.tick(1, 1)
+  other.create('/after-it')
+  t.same(told(reconnect(client)).at(0), 'sessionExpired unknown incomplete []')
+})
+
+t.test('ONCE-14 of more than 10,000 tombstones the oldest goes', async (t) => {
+  const kit = new ReplicaKit()
+  const ended: ClientKit[] = []
+  while (ended.length < limits.tombstonesMax) {
+    const client = kit.client()
+    client.ok(closeSession)
+    kit.step({ input: 'clientLost', connection: client.connection })
+    ended.push(client)
+  }
+  const [first, second] = ended as [ClientKit, ClientKit]
+  t.same(told(reconnect(first)).at(0), 'sessionExpired closed complete [1:ok]')
+  kit.client().ok(closeSession)
+  t.same(told(reconnect(first)).at(0), 'sessionExpired unknown incomplete []')
+  t.same(told(reconnect(second)).at(0), 'sessionExpired closed complete [1:ok]')
+})
+
+t.test('ONCE-15 when results and tombstones are too many bytes the oldest goes', async (t) => {
+  const sessions = new SessionTable(new Digest())
+  const third = Math.floor(limits.resultBytesTotalMax / 3)
+  const open = (id: number, bytes: number): void => {
+    const sessionId = id as SessionId
+    sessions.open(sessionId, 10_000, new Uint8Array(32).fill(id))
+    const [xid, zxid] = [1 as Xid, id as Zxid]
+    sessions.record(sessionId, 0 as Xid, { xid, zxid, failure: null, result: [], bytes })
+  }
+  const end = (id: number): void => {
+    const closing = { expired: true, zxid: (100 + id) as Zxid, timeMs: 0 }
+    sessions.close(id as SessionId, closing)
+    sessions.prune(0)
+  }
+  const known = (): number[] =>
+    [1, 2, 3, 4].filter((id) => sessions.tombstone(id as SessionId) !== undefined)
+  for (const id of [1, 2, 3]) open(id, third)
+  for (const id of [2, 1]) end(id)
+  t.same(known(), [1, 2], 'together with the live session just what they may')
+  open(4, 2)
+  sessions.prune(0)
+  t.same(known(), [1], 'the results of live sessions count, and the oldest end goes first')
+  end(3)
+  t.same(known(), [1, 3])
+})

@@ -1,0 +1,140 @@
+import t from 'tap'
+import {
+  hardStateAt,
+  open,
+  persist,
+  persistOf,
+  readingOf,
+  txnsAt,
+  zxidsOf,
+} from '../../../support/storage-kit.js'
+import { type DiskOperation, diskError, VirtualDisk } from '../../../support/virtual-disk.js'
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+const logWrite = ({ kind, path }: DiskOperation): boolean =>
+  kind === 'write' && /log-\d+$/.test(path)
+
+t.test('DISK-26 an append to a full disk is retried with the same bytes', async (t) => {
+  const disk = new VirtualDisk()
+  const { storage, space, timers, fatal } = await open(disk)
+  await persist(storage, { txns: txnsAt(1, 2) })
+  disk.fault = (operation) => (logWrite(operation) ? diskError('ENOSPC') : null)
+  const done: number[] = []
+  storage.persist(persistOf({ txns: txnsAt(3, 4) }), () => done.push(1))
+  storage.persist(persistOf({ txns: txnsAt(5, 5) }), () => done.push(2))
+  for (let attempt = 0; attempt < 8; attempt++) {
+    await settled()
+    timers.fire()
+  }
+  await settled()
+  t.strictSame(done, [])
+  t.strictSame(space, [false], 'it is said once')
+  disk.fault = () => null
+  timers.fire()
+  await persist(storage, { txns: txnsAt(6, 6) })
+  t.strictSame(done, [1, 2])
+  t.strictSame(space, [false, true])
+  t.strictSame(fatal, [])
+  t.strictSame(zxidsOf((await readingOf(disk)).txns), [1, 2, 3, 4, 5, 6])
+})
+
+t.test('DISK-26 the retries grow apart, to two seconds', async (t) => {
+  const disk = new VirtualDisk()
+  const { storage, timers } = await open(disk)
+  disk.fault = (operation) => (logWrite(operation) ? diskError('EDQUOT') : null)
+  storage.persist(persistOf({ txns: txnsAt(1, 1) }), () => undefined)
+  const delays: number[] = []
+  for (let attempt = 0; attempt < 9; attempt++) {
+    await settled()
+    delays.push(...timers.delayed.map(({ delayMs }) => delayMs))
+    timers.fire()
+  }
+  t.strictSame(delays, [50, 100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000])
+})
+
+t.test('DISK-26 a full disk when a segment is allocated is waited for', async (t) => {
+  const disk = new VirtualDisk()
+  const { storage, space, timers } = await open(disk)
+  disk.fault = ({ kind, path }) =>
+    kind === 'write' && path.includes('log-next') ? diskError('ENOSPC') : null
+  let done = 0
+  for (let zxid = 1; zxid <= 6; zxid++) {
+    storage.persist(persistOf({ txns: txnsAt(zxid, zxid, 1, 1_500) }), () => done++)
+    await settled()
+  }
+  t.equal(done, 1, 'the second batch does not fit in the first segment')
+  t.strictSame(space, [false])
+  disk.fault = () => null
+  timers.fire()
+  await persist(storage, {})
+  t.equal(done, 6)
+  t.strictSame(space, [false, true])
+  t.equal((await readingOf(disk)).last.zxid, 6)
+})
+
+t.test('DISK-26 a full disk for the hard state is waited for', async (t) => {
+  const disk = new VirtualDisk()
+  const { storage, space, timers } = await open(disk)
+  disk.fault = ({ path }) => (path.includes('hard-state') ? diskError('ENOSPC') : null)
+  const done = persist(storage, { hardState: hardStateAt(1) })
+  await settled()
+  disk.fault = () => null
+  timers.fire()
+  await done
+  t.strictSame(space, [false, true])
+  t.strictSame((await readingOf(disk)).hardState, hardStateAt(1))
+})
+
+t.test('DISK-26 a server that stops on a full disk acknowledges nothing', async (t) => {
+  const disk = new VirtualDisk()
+  const { storage, fatal } = await open(disk)
+  await persist(storage, { txns: txnsAt(1, 1) })
+  disk.fault = (operation) => (logWrite(operation) ? diskError('ENOSPC') : null)
+  storage.persist(persistOf({ txns: txnsAt(2, 2) }), () => t.fail('it is not durable'))
+  await settled()
+  await storage.close()
+  disk.fault = () => null
+  t.strictSame(fatal, [])
+  t.equal((await readingOf(disk)).last.zxid, 1)
+})
+
+t.test('DISK-27 after a failed write or fsync nothing is acknowledged ever again', async (t) => {
+  const failing: readonly ((operation: DiskOperation) => boolean)[] = [
+    logWrite,
+    ({ kind, path }) => kind === 'sync' && path.includes('hard-state'),
+    ({ kind }) => kind === 'syncDirectory',
+    ({ kind }) => kind === 'rename',
+  ]
+  for (const fails of failing) {
+    const disk = new VirtualDisk()
+    const { storage, fatal, space } = await open(disk)
+    await persist(storage, { txns: txnsAt(1, 1) })
+    let failures = 0
+    // Once: the next fsync would say that all is well.
+    disk.fault = (operation) => (fails(operation) && failures++ === 0 ? diskError('EIO') : null)
+    storage.persist(persistOf({ txns: txnsAt(2, 2), hardState: hardStateAt(1) }), () =>
+      t.fail('it is not durable'),
+    )
+    storage.persist(persistOf({ txns: txnsAt(3, 3) }), () => t.fail('nothing is done any more'))
+    await settled()
+    await settled()
+    t.match(fatal, [{ code: 'EIO' }])
+    t.equal(fatal.length, 1)
+    storage.persist(persistOf({}), () => t.fail('nothing is done any more'))
+    await settled()
+    t.strictSame(space, [])
+    await storage.close()
+  }
+})
+
+t.test('DISK-27 a failed fsync of a new segment or a snapshot is as final', async (t) => {
+  const disk = new VirtualDisk()
+  const { storage, fatal } = await open(disk)
+  disk.fault = ({ kind, path }) =>
+    kind === 'sync' && path.includes('log-next') ? diskError('EIO') : null
+  await persist(storage, { txns: txnsAt(1, 1, 1, 2_000) })
+  await settled()
+  t.match(fatal, [{ code: 'EIO' }])
+  await storage.close()
+})
