@@ -1,9 +1,11 @@
 import t from 'tap'
+import { recordedMutations } from './mutations/recorded.js'
 import { listFiles, readSources, readText } from './support/repository.js'
 import type { SourceFile } from './support/source-text.js'
 import { importsOf, maskText } from './support/source-text.js'
 import * as tidy from './support/tidy.js'
-import { checkRuleTests } from './support/tidy-rules.js'
+import { bugs } from './zoo/bugs.js'
+import { checkMutations, checkRuleTests } from './support/tidy-rules.js'
 
 const sources = readSources(['protocol/src', 'client-sdk/src', 'server/src'])
 const file = (path: string, text: string): SourceFile => ({ path, text })
@@ -73,6 +75,18 @@ t.test('HOUSE-1 an import along an arrow is let through', async (t) => {
     const text = `import { x } from '${specifier}'\n`
     t.strictSame(tidy.checkArrows([file(path, text)]), [], `${path} may import ${specifier}`)
   }
+})
+
+t.test('HOUSE-1 no imports run in a circle, types included', async (t) => {
+  t.strictSame(tidy.checkCircles(sources), [])
+  const circle = [
+    file('protocol/src/a.ts', `import type { B } from './b.js'\n`),
+    file('protocol/src/b.ts', `export { c } from './c.js'\n`),
+    file('protocol/src/c.ts', `import { b } from './b.js'\n`),
+  ]
+  t.strictSame(tidy.checkCircles(circle), [
+    'a circle of imports: protocol/src/b.ts -> protocol/src/c.ts -> protocol/src/b.ts',
+  ])
 })
 
 t.test('HOUSE-2 nothing inside the fence has a clock, dice, a place or a wait', async (t) => {
@@ -195,6 +209,29 @@ t.test('HOUSE-7 source elsewhere and a compiled test without its source are seen
   t.match(tidy.checkTopLevel(['test/dist/a.test.js', 'test/b.test.ts']), [/its source is gone/])
   t.strictSame(tidy.checkTopLevel(['test/dist/a.test.js', 'test/a.test.ts']), [])
 })
+
+t.test('HOUSE-8 every rule has a mutation that fits the sources', async (t) => {
+  const spec = readText('docs/SPEC.md')
+  t.strictSame(checkMutations(spec, [...(await recordedMutations()), ...bugs], readText), [])
+})
+
+t.test(
+  'HOUSE-8 a rule that nothing breaks and a mutation that does not fit are seen',
+  async (t) => {
+    const spec = '- **TREE-1** One.\n- **TREE-2** Two.\n- **HOUSE-1** Of the house.\n'
+    const mutation = { file: 'a.ts', before: 'x', after: 'y', test: 'a.test.js' }
+    const check = (rule: string, source: string): readonly string[] =>
+      checkMutations(
+        spec,
+        ['TREE-1', rule].map((id) => ({ ...mutation, rule: id })),
+        () => source,
+      )
+    t.strictSame(check('TREE-2', 'a x b'), [])
+    t.match(check('TREE-1', 'a x b'), [/^TREE-2: no mutation/])
+    t.match(check('TREE-3', 'a x b'), [/^TREE-2: no mutation/, /^TREE-3: there is no such rule/])
+    t.match(check('TREE-2', 'a x x b'), [/^a.ts: not once there, to break TREE-1/, /TREE-2/])
+  },
+)
 
 t.test('HOUSE-1 HOUSE-2 comments, strings, templates and regexes are told apart', async (t) => {
   const blanks = (text: string): string => maskText(text).code.replace(/\s+/g, ' ').trim()

@@ -35,8 +35,9 @@ export class Chroot {
   }
 
   #inside(path: string, faultOf: (path: string) => string | null): string {
-    const fault = typeof path === 'string' ? faultOf(path) : 'a path is a string'
-    if (fault !== null) throw new BadArgumentsError({ message: fault, path: String(path) })
+    if (typeof path !== 'string') throw new BadArgumentsError({ message: 'a path is a string' })
+    const fault = faultOf(path)
+    if (fault !== null) throw new BadArgumentsError({ message: fault, path })
     if (this.root === '/') return path
     return path === '/' ? this.root : joinPath(this.root, path.slice(1))
   }

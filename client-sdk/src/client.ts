@@ -1,14 +1,21 @@
-import type { Identity, SessionId } from '@conclave/protocol'
+import type { Identity, Op, OpResult, ServingRole, SessionId } from '@conclave/protocol'
+import { anyOf, checked, type Checks, duration } from './checked.js'
 import type { Chroot } from './chroot.js'
 import { BadArgumentsError } from './errors.js'
 import { type AuthOptions, identityOf } from './identity.js'
 import { multiRead, type MultiReadOutcomes, type MultiReadRequest } from './multi-read.js'
-import type { ReadOptions, WaitOptions } from './options.js'
-import { joinWait, RequestContext } from './request-context.js'
+import {
+  isLinearizable,
+  readChecks,
+  type ReadOptions,
+  waitChecks,
+  type WaitOptions,
+} from './options.js'
+import { pages } from './paging.js'
+import { RequestContext } from './request-context.js'
 import type { SessionState, StateChange } from './session/effect.js'
 import type { SessionRunner } from './session/runner.js'
 import { Transaction } from './transaction.js'
-import { isLinearizable } from './request-fields.js'
 import { TreeOperations } from './tree-operations.js'
 import { WatchStream, type WatchStreamOptions } from './watch.js'
 
@@ -18,13 +25,42 @@ export interface WhoAmI {
   readonly identities: readonly Identity[]
 }
 
+/** The server that a client is attached to. */
+export interface ServerInfo {
+  /** Where it was reached, as `10.0.0.1:7400`. */
+  readonly address: string
+  /** Its number in the ensemble. */
+  readonly serverId: number
+  /** What it was, and the number of the leadership, when it attached this client. */
+  readonly role: ServingRole
+  readonly epoch: number
+}
+
+export interface RemoveWatchesOptions extends WaitOptions {
+  /** `data`: set by get and exists. `child`: set by list. Both, `any`, by default. */
+  readonly kind?: 'data' | 'child' | 'any' | undefined
+}
+
+export interface CloseOptions {
+  /** How long it may take, in ms, 0 to 2,147,483,647; 5,000 by default. */
+  readonly timeoutMs?: number | undefined
+}
+
+const removeWatchesChecks: Checks<RemoveWatchesOptions> = {
+  ...waitChecks,
+  kind: anyOf('data', 'child', 'any'),
+}
+const closeChecks: Checks<CloseOptions> = { timeoutMs: duration }
 const closeTimeoutMsDefault = 5_000
 
 /**
  * One session with an ensemble. Made by `connect`.
  *
  * Calls on one client take effect in the order in which they were made. While no server can be
- * reached they wait; each takes `signal` and `timeoutMs` for those who would rather not.
+ * reached they wait; each takes `signal` and `timeoutMs` for those who would rather not, and then
+ * rejects with the signal's reason or a `DOMException` named `TimeoutError`. Every other fault is a
+ * `ConclaveError`: besides what each method names, `SessionExpiredError` and `ClosedError` once the
+ * session or the client has ended, and `ThrottledError` when too many calls wait.
  *
  * @example
  * await using client = await connect('conclave://127.0.0.1:7400/orders')
@@ -44,6 +80,7 @@ export class Client extends TreeOperations implements AsyncDisposable {
 
   /**
    * `connected`, `suspended` (calls wait), `expired` (final: connect again), `closed` (final).
+   * {@link on} tells of its changes.
    *
    * @example if (client.state === 'suspended') console.log('waiting for a server')
    */
@@ -61,6 +98,16 @@ export class Client extends TreeOperations implements AsyncDisposable {
     return this.#runner.machine.state.deadline
   }
 
+  /**
+   * The server that this client is attached to; null while it is to none. For people and logs: the
+   * danger is that role and epoch may have changed since, so nothing is to be decided by them.
+   *
+   * @example console.log(client.server?.address, client.server?.role)
+   */
+  get server(): ServerInfo | null {
+    return this.#runner.server
+  }
+
   /** The `ephemeralOwner` of this client's ephemerals. */
   get sessionId(): SessionId {
     return this.#runner.machine.sessionId
@@ -72,13 +119,21 @@ export class Client extends TreeOperations implements AsyncDisposable {
   }
 
   /**
-   * Tells of every change of state, and, while suspended, of the deadline's passing.
+   * Tells of every change of state, and, while suspended, of the deadline's passing. What a
+   * listener throws becomes an uncaught error, as with every event target.
    *
    * @returns stops it
-   * @example client.on('state', ({ state, deadline }) => console.log(state, deadline))
+   * @throws `BadArgumentsError` at once, for another event or for what is no function
+   * @example
+   * client.on('state', ({ state, deadlinePassed }) => {
+   *   if (deadlinePassed || state === 'expired') stopActing()
+   * })
    */
   on(event: 'state', listener: (change: StateChange) => void): () => void {
     if (event !== 'state') throw new BadArgumentsError({ message: `the one event is 'state'` })
+    if (typeof listener !== 'function') {
+      throw new BadArgumentsError({ message: 'the listener is a function' })
+    }
     return this.#runner.onState(listener)
   }
 
@@ -96,9 +151,11 @@ export class Client extends TreeOperations implements AsyncDisposable {
   }
 
   /**
-   * Several reads, answered from one state of the tree; each has its own outcome. A `list` here is
-   * not paged. Rejects with `TooLargeError` when the answer does not fit into one message.
+   * Several reads, at most 128, answered from one state of the tree; each has its own outcome. As
+   * fresh as {@link get}. A `list` here is not paged.
    *
+   * @returns the outcomes, in the order of the reads
+   * @throws `TooLargeError` (more reads, or an answer of more than 1 MiB), `BadArgumentsError`
    * @example
    * const [config, ready] = await client.multiRead([
    *   { get: '/config', as: json<Config>() },
@@ -108,156 +165,169 @@ export class Client extends TreeOperations implements AsyncDisposable {
    */
   async multiRead<const R extends readonly MultiReadRequest[]>(
     reads: R,
-    options: ReadOptions = {},
+    options?: ReadOptions,
   ): Promise<MultiReadOutcomes<R>> {
-    return multiRead(this.#context, reads, options)
+    return multiRead(this.#context, reads, checked(options, readChecks))
   }
 
   /**
    * Everything that happens to a znode, or with `recursive` to its whole subtree, as an endless
    * sequence without gaps or duplicates, from now on or from a position kept earlier. It is asked
-   * for at once: what this client does afterwards is in it.
+   * for at once: what this client does afterwards is in it. See {@link WatchStream}.
    *
+   * @returns the stream; its loop throws `NoAuthError`, `TooLargeError` (more than 1,000 streams),
+   *   `SessionExpiredError`, `BadArgumentsError`
    * @example
    * for await (const event of client.watch('/services', { recursive: true, from: bookmark })) {
    *   if (event.type === 'gap') await rebuild()
    *   bookmark = event.position
    * }
    */
-  watch(path: string, options: WatchStreamOptions = {}): WatchStream {
+  watch(path: string, options?: WatchStreamOptions): WatchStream {
     return new WatchStream(this.#context, path, options)
   }
 
   /**
-   * Takes one-shot watches back: their `changed` rejects with `NoWatcherError`. Rejects with that
-   * itself when there is none.
+   * Takes one-shot watches back: their `changed` rejects with `NoWatcherError`.
    *
+   * @throws `NoWatcherError` when there is none, `BadArgumentsError`
    * @example await client.removeWatches('/config', { kind: 'data' })
    */
-  async removeWatches(
-    path: string,
-    options: WaitOptions & {
-      /** `data`: set by get and exists. `child`: set by list. Both by default. */
-      readonly kind?: 'data' | 'child' | 'any' | undefined
-    } = {},
-  ): Promise<void> {
+  async removeWatches(path: string, options?: RemoveWatchesOptions): Promise<void> {
+    const given = checked(options, removeWatchesChecks)
     const at = this.#context.chroot.toServer(path)
-    const { kind = 'any' } = options
-    await this.#context.send({ op: 'removeWatches', path: at, kind }, { path }, options)
+    const { kind = 'any' } = given
+    await this.#context.send({ op: 'removeWatches', path: at, kind }, { path }, given)
   }
 
   /**
    * A barrier: what is called after it sees all that anybody was told of before it was called.
    *
+   * @throws `BadArgumentsError`
    * @example
    * await client.sync()
    * const { data } = await client.get('/config')
    */
-  async sync(path = '/', options: WaitOptions = {}): Promise<void> {
+  async sync(path = '/', options?: WaitOptions): Promise<void> {
+    const given = checked(options, waitChecks)
     const at = this.#context.chroot.toServer(path)
-    await this.#context.send({ op: 'sync', path: at }, { path }, options)
+    await this.#context.send({ op: 'sync', path: at }, { path }, given)
   }
 
   /**
-   * The ephemerals of this session at and below a path.
+   * The ephemerals of this session at and below a path. As fresh as {@link get}; `timeoutMs` counts
+   * for the whole.
    *
+   * @returns their paths, oldest first; at most 10,000
+   * @throws `BadArgumentsError`
    * @example const mine = await client.getEphemerals('/services')
    */
-  async getEphemerals(path = '/', options: ReadOptions = {}): Promise<readonly string[]> {
-    const at = this.#context.chroot.toServer(path)
-    const linearizable = isLinearizable(options)
-    const wait = joinWait(options)
+  async getEphemerals(path = '/', options?: ReadOptions): Promise<readonly string[]> {
     const paths: string[] = []
-    let cursor: Uint8Array | null = null
-    do {
-      const op = { op: 'getEphemerals', path: at, linearizable, cursor } as const
-      const page: { paths: readonly string[]; cursor: Uint8Array | null } =
-        await this.#context.send(op, { path }, wait)
+    await this.#everyPage('getEphemerals', { path, options }, (page) => {
       for (const found of page.paths) paths.push(this.#context.chroot.toClient(found))
-      cursor = page.cursor
-    } while (cursor !== null)
+    })
     return paths
   }
 
   /**
-   * How many znodes lie below a path. The danger: a large tree is counted in pieces, and what
-   * changes meanwhile may or may not be counted.
+   * How many znodes lie below a path. As fresh as {@link get}; `timeoutMs` counts for the whole.
+   * The danger: a large tree is counted in pieces, and what changes meanwhile may or may not be
+   * counted.
    *
+   * @throws `NoNodeError`, `NoAuthError`, `BadArgumentsError`
    * @example const size = await client.countDescendants('/queue')
    */
-  async countDescendants(path: string, options: ReadOptions = {}): Promise<number> {
-    const at = this.#context.chroot.toServer(path)
-    const linearizable = isLinearizable(options)
-    const wait = joinWait(options)
+  async countDescendants(path: string, options?: ReadOptions): Promise<number> {
     let total = 0
-    let cursor: Uint8Array | null = null
-    do {
-      const op = { op: 'countDescendants', path: at, linearizable, cursor } as const
-      const piece: { count: number; cursor: Uint8Array | null } = await this.#context.send(
-        op,
-        { path },
-        wait,
-      )
-      total += piece.count
-      cursor = piece.cursor
-    } while (cursor !== null)
+    await this.#everyPage('countDescendants', { path, options }, ({ count }) => {
+      total += count
+    })
     return total
   }
 
   /**
-   * Deletes a znode and all below it, deepest first, and resolves to how many there were. The
-   * danger: it is not atomic. Others see it half done, and an error or an abort leaves it so;
-   * calling it again goes on.
+   * Deletes a znode and all below it, deepest first. `timeoutMs` counts for the whole. The danger:
+   * it is not atomic. Others see it half done, and an error or an abort leaves it so; calling it
+   * again goes on.
    *
+   * @returns how many znodes there were
+   * @throws `NoNodeError`, `NoAuthError`, `NotEmptyError`, `BadArgumentsError`
    * @example await client.deleteRecursive('/jobs/old')
    */
-  async deleteRecursive(path: string, options: WaitOptions = {}): Promise<number> {
-    const at = this.#context.chroot.toServer(path)
-    const wait = joinWait(options)
-    let total = 0
-    for (;;) {
-      const op = { op: 'deleteRecursive', path: at } as const
-      const { deleted, done } = await this.#context.send(op, { path }, wait)
-      total += deleted
-      if (done) return total
-    }
+  async deleteRecursive(path: string, options?: WaitOptions): Promise<number> {
+    const given = checked(options, waitChecks)
+    const op = { op: 'deleteRecursive', path: this.#context.chroot.toServer(path) } as const
+    return this.#context.within(given, async (wait) => {
+      for (let total = 0; ;) {
+        const { deleted, done } = (await this.#context.ask(op, { path }, wait)).result
+        total += deleted
+        if (done) return total
+      }
+    })
   }
 
   /**
    * Adds an identity to this client. It belongs to connections, so the client shows it again on
-   * each new one before anything else. Rejects with `AuthFailedError`.
+   * each new one before anything else.
    *
+   * @throws `AuthFailedError`, `TooLargeError` (more than 16), `BadArgumentsError`
    * @example await client.addAuth({ scheme: 'digest', user: 'orders', password: new Secret(word) })
    */
-  async addAuth(auth: AuthOptions, options: WaitOptions = {}): Promise<Identity> {
+  async addAuth(auth: AuthOptions, options?: WaitOptions): Promise<Identity> {
+    const given = checked(options, waitChecks)
     const { scheme, user, password } = identityOf(auth)
     const op = { op: 'auth', scheme, user, password: '' } as const
     const about = { path: null, secret: password }
-    return (await this.#context.send(op, about, options)).identity
+    return (await this.#context.send(op, about, given)).identity
   }
 
   /**
    * The session and the identities of the present connection.
    *
+   * @throws `BadArgumentsError`
    * @example const { identities } = await client.whoAmI()
    */
-  whoAmI(options: WaitOptions = {}): Promise<WhoAmI> {
-    return this.#context.send({ op: 'whoAmI' }, { path: null }, options)
+  async whoAmI(options?: WaitOptions): Promise<WhoAmI> {
+    const given = checked(options, waitChecks)
+    return this.#context.send({ op: 'whoAmI' }, { path: null }, given)
   }
 
   /**
    * Ends the session: waits for what is under way, then deletes this client's ephemerals by closing
    * the session, and leaves. Calls made from now on reject with `ClosedError`. Closing again waits
-   * for the same end. Never rejects; after `timeoutMs` (5,000 by default) it leaves all the same,
-   * and the session ends by its timeout.
+   * for the same end. After `timeoutMs` it leaves all the same, and the session ends by its
+   * timeout.
    *
+   * @throws `BadArgumentsError`, and then nothing is closed; nothing else
    * @example await client.close()
    */
-  async close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
-    await this.#runner.close(options.timeoutMs ?? closeTimeoutMsDefault)
+  async close(options?: CloseOptions): Promise<void> {
+    const { timeoutMs = closeTimeoutMsDefault } = checked(options, closeChecks)
+    await this.#runner.close(timeoutMs)
   }
 
+  /** Closes it, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  async #everyPage<N extends 'getEphemerals' | 'countDescendants'>(
+    op: N,
+    about: { readonly path: string; readonly options: ReadOptions | undefined },
+    take: (page: OpResult<N>) => void,
+  ): Promise<void> {
+    const { path } = about
+    const given = checked(about.options, readChecks)
+    const at = this.#context.chroot.toServer(path)
+    await this.#context.within(given, async (wait) => {
+      const ask = async (cursor: Uint8Array | null): Promise<OpResult<N>> => {
+        // One barrier is enough: the later pages follow it.
+        const linearizable = isLinearizable(given) && cursor === null
+        const asked = { op, path: at, linearizable, cursor } as Op<N>
+        return (await this.#context.ask(asked, { path }, wait)).result
+      }
+      for await (const page of pages(ask)) take(page)
+    })
   }
 }

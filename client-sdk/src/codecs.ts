@@ -1,8 +1,10 @@
 import { BadArgumentsError, UndecodableError } from './errors.js'
 
 /**
- * Turns values into the bytes of a znode and back. `decode` gets an empty array for a znode without
- * data, and may throw: the call then rejects with {@link UndecodableError}.
+ * Turns values into the bytes of a znode and back, at once: a codec that gives a promise is refused
+ * with {@link BadArgumentsError}. `decode` gets an empty array for a znode without data. Both work
+ * on copies, so a codec may use its buffers again. Both may throw: what `encode` refuses rejects
+ * the call with `BadArgumentsError`, what `decode` refuses with {@link UndecodableError}.
  *
  * @example
  * const upper: Codec<string> = {
@@ -15,7 +17,10 @@ export interface Codec<T> {
   decode(data: Uint8Array): T
 }
 
-/** Anything with `parse`, such as a zod schema: data is JSON, and what is read is parsed by it. */
+/**
+ * Anything with a synchronous `parse`, such as a zod schema: data is JSON, and what is read is
+ * parsed by it. What is written is not, only encoded.
+ */
 export interface SchemaLike<T> {
   parse(value: unknown): T
 }
@@ -32,7 +37,8 @@ export type As<T> = Codec<T> | SchemaLike<T>
 export const bytes: Codec<Uint8Array> = Object.freeze({
   encode(value: Uint8Array): Uint8Array {
     if (value instanceof Uint8Array) return new Uint8Array(value)
-    throw new BadArgumentsError({ message: 'data is a Uint8Array unless `as` says otherwise' })
+    const message = 'data is a Uint8Array, or null for none, unless `as` names a codec'
+    throw new BadArgumentsError({ message })
   },
   decode: (data: Uint8Array): Uint8Array => new Uint8Array(data),
 })
@@ -54,7 +60,9 @@ const jsonCodec = {
   encode(value: unknown): Uint8Array {
     const encoded = JSON.stringify(value) as string | undefined
     if (encoded !== undefined) return text.encode(encoded)
-    throw new BadArgumentsError({ message: `the codec \`json\` cannot say ${typeof value}` })
+    throw new BadArgumentsError({
+      message: `JSON cannot say ${typeof value}; to store no data pass null and leave out \`as\``,
+    })
   },
   decode(data: Uint8Array): unknown {
     if (data.length === 0) throw new SyntaxError('the znode has no data, and that is no JSON')
@@ -74,44 +82,88 @@ export const json: Codec<unknown> & (<T>() => Codec<T>) = Object.freeze(
   Object.assign(<T>(): Codec<T> => jsonCodec as Codec<T>, jsonCodec),
 )
 
-/** The codec that `as` names; {@link bytes} when it names none. */
-export const codecOf = <T>(as: As<T> | undefined): Codec<T> => {
-  if (as === undefined) return bytes as unknown as Codec<T>
-  // First: a schema may have methods called encode and decode that mean something else.
-  if ('parse' in as && typeof as.parse === 'function') {
-    return {
-      encode: (value) => jsonCodec.encode(value),
-      decode: (data) => as.parse(jsonCodec.decode(data)),
-    }
-  }
-  if ('encode' in as && 'decode' in as) return as
-  throw new BadArgumentsError({ message: '`as` is a codec, or a schema with `parse`' })
-}
-
-/** @throws BadArgumentsError when the codec cannot say the value */
-export const encodeData = <T>(value: T | null | undefined, as: As<T> | undefined) => {
-  if (value === undefined || (value === null && as === undefined)) return null
+/**
+ * What is stored for a value: null is no data, but what a codec is named for goes through it.
+ *
+ * @throws BadArgumentsError when the codec cannot say the value
+ */
+export const encodeData = <T>(
+  value: T | null | undefined,
+  as: As<T> | undefined,
+): Uint8Array | null => {
+  if (as === undefined) return value === null ? null : bytes.encode(value as never)
   const codec = codecOf(as)
+  let encoded: unknown
   try {
-    return codec.encode(value as T)
+    encoded = codec.encode(value as T)
   } catch (error) {
     if (error instanceof BadArgumentsError) throw error
     throw new BadArgumentsError({ message: 'the codec refused the value', cause: error })
   }
+  refuseLater(encoded)
+  if (encoded instanceof Uint8Array) return new Uint8Array(encoded)
+  const message = `\`encode\` of the codec gives a Uint8Array, not ${typeof encoded}`
+  throw new BadArgumentsError({ message })
 }
 
-/** @throws UndecodableError when the codec cannot read the data */
+/** The same for a create, where data may be left out. */
+export const encodeNewData = <T>(
+  value: T | null | undefined,
+  as: As<T> | undefined,
+): Uint8Array | null => encodeData(value === undefined && as === undefined ? null : value, as)
+
+/**
+ * The value of what is stored.
+ *
+ * @throws UndecodableError when the codec cannot read the data
+ */
 export const decodeData = <T>(
   data: Uint8Array | null,
-  as: As<T> | undefined,
+  codec: Codec<T>,
   about: { readonly path: string; readonly zxid?: number },
 ): T => {
-  const codec = codecOf(as)
+  let decoded: T
   try {
-    return codec.decode(data ?? new Uint8Array(0))
+    decoded = codec.decode(new Uint8Array(data ?? []))
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = error instanceof Error ? error.message : `it threw ${typeof error}`
     const message = `the data is not what the codec expects (${reason})`
     throw new UndecodableError({ ...about, message, outcome: 'executed', cause: error })
   }
+  refuseLater(decoded)
+  return decoded
+}
+
+/**
+ * The codec that `as` names; {@link bytes} when it names none.
+ *
+ * @throws BadArgumentsError
+ */
+export const codecOf = <T>(as: As<T> | undefined): Codec<T> => {
+  if (as === undefined) return bytes as unknown as Codec<T>
+  // First: a schema may have methods called encode and decode that mean something else.
+  if (hasMethod(as, 'parse')) {
+    const schema = as as SchemaLike<T>
+    return {
+      encode: (value) => jsonCodec.encode(value),
+      decode: (data) => schema.parse(jsonCodec.decode(data)),
+    }
+  }
+  if (hasMethod(as, 'encode') && hasMethod(as, 'decode')) return as as Codec<T>
+  throw new BadArgumentsError({
+    message: 'the option as is a codec (with `encode` and `decode`) or a schema (with `parse`)',
+  })
+}
+
+const hasMethod = (value: unknown, name: string): boolean =>
+  ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+  typeof (value as Readonly<Record<string, unknown>>)[name] === 'function'
+
+/** A promise would be stored, or given out, in place of what it promises. */
+const refuseLater = (value: unknown): void => {
+  if (!hasMethod(value, 'then')) return
+  void Promise.resolve(value).catch(() => {})
+  throw new BadArgumentsError({
+    message: 'the codec gave a promise; do what takes time before the write or after the read',
+  })
 }

@@ -1,9 +1,11 @@
 import { limits } from '@conclave/protocol'
+import { anything, checked, type Checks, isSignal, timerMsMax, wholeNumber } from './checked.js'
 import { Chroot } from './chroot.js'
 import { Client } from './client.js'
 import { parseConnectString } from './connect-string.js'
 import { BadArgumentsError, ConnectError, errorOf, SessionExpiredError } from './errors.js'
 import { type AuthOptions, identityOf } from './identity.js'
+import type { DigestIdentity } from './session/input.js'
 import { IdentityRefused, SessionRunner } from './session/runner.js'
 import type { Platform } from './transport/transport.js'
 
@@ -13,8 +15,9 @@ export interface ConnectOptions {
    * 1,000 to 60,000 ms, 10,000 by default. The servers may narrow it.
    */
   readonly sessionTimeoutMs?: number | undefined
-  /** How long to look for a server that answers; 10,000 ms by default. */
+  /** How long, in ms from 1, to look for a server that answers; 10,000 by default. */
   readonly connectTimeoutMs?: number | undefined
+  /** Who the client wants to be, at most 16 identities. */
   readonly auth?: AuthOptions | readonly AuthOptions[] | undefined
   /** Gives up connecting; has no effect on the client afterwards. */
   readonly signal?: AbortSignal | undefined
@@ -22,15 +25,23 @@ export interface ConnectOptions {
 
 export type Connect = (connectString: string, options?: ConnectOptions) => Promise<Client>
 
+const connectChecks: Checks<ConnectOptions> = {
+  sessionTimeoutMs: wholeNumber(limits.sessionTimeoutMsMin, limits.sessionTimeoutMsMax),
+  connectTimeoutMs: wholeNumber(1, timerMsMax),
+  auth: anything,
+  signal: isSignal,
+}
 const connectTimeoutMsDefault = 10_000
-const timerMsMax = 2_147_483_647
 
 /** `connect` for one place: Node, a browser, or a test with a clock and a network of its own. */
 export const connectorFor =
   (platform: Platform): Connect =>
-  async (connectString, options = {}) => {
+  async (connectString, options) => {
     const { servers, chroot } = parseConnectString(connectString)
-    const { sessionTimeoutMs, connectTimeoutMs, identities, signal } = checked(options)
+    const given = checked(options, connectChecks)
+    const { sessionTimeoutMs = limits.sessionTimeoutMsDefault } = given
+    const { connectTimeoutMs: timeoutMs = connectTimeoutMsDefault, signal } = given
+    const identities = identitiesOf(given.auth ?? [])
     signal?.throwIfAborted()
     const seed = new DataView(platform.randomBytes(4).buffer).getUint32(0)
     const nonce = platform.randomBytes(limits.nonceBytes)
@@ -38,25 +49,24 @@ export const connectorFor =
       { servers, nonce, sessionTimeoutMs, identities, seed },
       platform,
     )
+    const wait = runner.waits.begin({ signal, timeoutMs })
     const giveUp = (): void => runner.abandon('connecting was given up')
-    let late: Error | null = null
-    const cancelTimer = platform.timer(connectTimeoutMs, () => {
-      late = noAnswer(runner.reasons, connectTimeoutMs)
+    let tried: ReadonlyMap<string, string> | null = null
+    wait.onOver = () => {
+      tried = new Map(runner.reasons)
       giveUp()
-    })
-    signal?.addEventListener('abort', giveUp)
+    }
     try {
       await runner.start()
     } catch (error) {
       giveUp()
       signal?.throwIfAborted()
       if (error instanceof IdentityRefused) throw refusalOf(error)
-      if (late !== null) throw late as Error
+      if (tried !== null) throw noAnswer(tried, timeoutMs)
       const reason = error instanceof Error ? error.message : String(error)
       throw new SessionExpiredError({ message: reason, cause: error })
     } finally {
-      cancelTimer()
-      signal?.removeEventListener('abort', giveUp)
+      wait.end()
     }
     return new Client(runner, new Chroot(chroot))
   }
@@ -72,50 +82,8 @@ const noAnswer = (reasons: ReadonlyMap<string, string>, connectTimeoutMs: number
   return new ConnectError({ message })
 }
 
-const known = ['sessionTimeoutMs', 'connectTimeoutMs', 'auth', 'signal'] as const
-const isKnown = (name: string): boolean => (known as readonly string[]).includes(name)
-
-const checked = (options: ConnectOptions) => {
-  const unknown = Object.keys(options).find((name) => !isKnown(name))
-  if (unknown !== undefined) {
-    const message = `there is no option ${unknown}; there are ${known.join(', ')}`
-    throw new BadArgumentsError({ message })
-  }
-  const { auth = [], signal } = options
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new BadArgumentsError({ message: 'the option signal is an AbortSignal' })
-  }
-  const identities = (
-    Array.isArray(auth) ? (auth as readonly AuthOptions[]) : [auth]
-  ) as readonly AuthOptions[]
-  if (identities.length > limits.identitiesMax) {
-    throw new BadArgumentsError({ message: `at most ${limits.identitiesMax} identities` })
-  }
-  return {
-    sessionTimeoutMs: milliseconds('sessionTimeoutMs', options.sessionTimeoutMs, {
-      min: limits.sessionTimeoutMsMin,
-      max: limits.sessionTimeoutMsMax,
-      usual: limits.sessionTimeoutMsDefault,
-    }),
-    connectTimeoutMs: milliseconds('connectTimeoutMs', options.connectTimeoutMs, {
-      min: 1,
-      max: timerMsMax,
-      usual: connectTimeoutMsDefault,
-    }),
-    identities: identities.map(identityOf),
-    signal,
-  }
-}
-
-const milliseconds = (
-  name: string,
-  value: number | undefined,
-  range: { readonly min: number; readonly max: number; readonly usual: number },
-): number => {
-  const { min, max, usual } = range
-  if (value === undefined) return usual
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return value
-  throw new BadArgumentsError({
-    message: `the option ${name} is a whole number of ms from ${min} to ${max}`,
-  })
+const identitiesOf = (auth: AuthOptions | readonly AuthOptions[]): readonly DigestIdentity[] => {
+  const given = (Array.isArray(auth) ? auth : [auth]) as readonly AuthOptions[]
+  if (given.length <= limits.identitiesMax) return given.map(identityOf)
+  throw new BadArgumentsError({ message: `at most ${limits.identitiesMax} identities` })
 }

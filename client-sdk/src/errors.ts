@@ -25,6 +25,14 @@ export type ConclaveErrorCode = ErrorCode | keyof typeof localErrorTable
  */
 export type ErrorOutcome = 'notExecuted' | 'executed' | 'unknown'
 
+/** What became of one operation of a transaction that failed. */
+export interface OperationOutcome {
+  /** As the caller named it; null when it was named by reference. */
+  readonly path: string | null
+  /** `rolledBack` (undone), `notAttempted`, or what failed the transaction. */
+  readonly code: ErrorCode
+}
+
 export interface ConclaveErrorDetails {
   readonly message?: string
   /** As the caller named it: relative to the chroot. */
@@ -32,6 +40,7 @@ export interface ConclaveErrorDetails {
   readonly zxid?: number | null
   readonly outcome?: ErrorOutcome
   readonly index?: number | null
+  readonly operations?: readonly OperationOutcome[] | null
   readonly cause?: unknown
 }
 
@@ -58,6 +67,11 @@ export class ConclaveError extends Error {
   readonly retry: RetryAdvice
   /** In a transaction, the operation that failed, counted from 0; null otherwise. */
   readonly index: number | null
+  /**
+   * What became of each operation of a transaction that one of them failed; null otherwise, and
+   * when it had conditions, because the servers do not say which branch it was.
+   */
+  readonly operations: readonly OperationOutcome[] | null
 
   constructor(code: ConclaveErrorCode, details: ConclaveErrorDetails = {}) {
     const row = isLocal(code) ? localErrorTable[code] : errorTable[code]
@@ -71,6 +85,7 @@ export class ConclaveError extends Error {
     this.outcome = details.outcome ?? 'notExecuted'
     this.retry = row.retry
     this.index = details.index ?? null
+    this.operations = details.operations ?? null
   }
 }
 
@@ -174,7 +189,7 @@ export type ConnectError = InstanceType<typeof ConnectError>
 export type ConnectStringError = InstanceType<typeof ConnectStringError>
 export type UndecodableError = InstanceType<typeof UndecodableError>
 
-/** The error for what a server, or the SDK in its place, said. */
+/** @internal The error for what a server, or the SDK in its place, said. */
 export const errorOf = (
   failure: Failure,
   details: Omit<ConclaveErrorDetails, 'message' | 'index'> = {},

@@ -13,11 +13,12 @@ export {
   type Permission,
   permissions,
   type RetryAdvice,
+  type ServingRole,
   type SessionId,
   type Stat,
   type ZnodeKind,
 } from '@conclave/protocol'
-export type { Client, WhoAmI } from './client.js'
+export type { Client, CloseOptions, RemoveWatchesOptions, ServerInfo, WhoAmI } from './client.js'
 export { type As, bytes, type Codec, json, type SchemaLike, text } from './codecs.js'
 export { parseConnectString, type ConnectTarget } from './connect-string.js'
 export type { Connect, ConnectOptions } from './connect.js'

@@ -1,15 +1,29 @@
-import { limits, type Stat } from '@conclave/protocol'
+import { limits, type OpResult, type Stat } from '@conclave/protocol'
+import { checked, type Checks, isBoolean, wholeNumber } from './checked.js'
 import { oneShot, type OneShot } from './one-shot.js'
-import type { ReadOptions, WatchOption } from './options.js'
+import {
+  isLinearizable,
+  readChecks,
+  type ReadOptions,
+  watchChecks,
+  type WatchOption,
+} from './options.js'
+import { pages } from './paging.js'
 import type { RequestContext } from './request-context.js'
-import { isLinearizable } from './request-fields.js'
 
 export interface ListOptions<S extends boolean, W extends boolean>
   extends ReadOptions, WatchOption<W> {
   /** Gives `{ name, stat }` instead of the name. */
   readonly withStat?: S | undefined
-  /** How many children one request asks for, at most; 10,000 by default. */
+  /** How many children one request asks for, at most: 1 to 10,000; 10,000 by default. */
   readonly pageSize?: number | undefined
+}
+
+const listChecks: Checks<ListOptions<boolean, boolean>> = {
+  ...readChecks,
+  ...watchChecks,
+  withStat: isBoolean,
+  pageSize: wholeNumber(1, limits.childrenPageMax),
 }
 
 /** A child as a listing gives it. */
@@ -18,55 +32,42 @@ export type Child<S extends boolean> = S extends true
   : string
 
 /**
- * The children of a znode, asked for page by page while a loop runs; each loop starts anew.
+ * The children of a znode, asked for page by page while a loop runs; each loop starts anew. What is
+ * wrong with the arguments is thrown by the loop, too.
  *
  * @example for await (const { name, stat } of client.list('/queue', { withStat: true })) { }
  */
 export class Listing<S extends boolean> implements AsyncIterable<Child<S>> {
   readonly #context: RequestContext
   readonly #path: string
-  readonly #options: ListOptions<S, boolean>
+  readonly #options: ListOptions<S, boolean> | undefined
   readonly #watched: OneShot | null
-  /** Only with `watch: true`: the first change after the first page of the first loop. */
+  #isWatchSet = false
+  /**
+   * Only with `watch: true`: the first change after the first page of the first loop. Rejects with
+   * the error when there is no such page; until there is a loop it waits.
+   */
   readonly changed?: OneShot['changed']
 
   /** @internal */
-  constructor(context: RequestContext, path: string, options: ListOptions<S, boolean>) {
+  constructor(context: RequestContext, path: string, options: ListOptions<S, boolean> | undefined) {
     this.#context = context
     this.#path = path
     this.#options = options
-    this.#watched = options.watch === true ? oneShot(context.chroot, path) : null
+    this.#watched = options?.watch === true ? oneShot(context.chroot, path) : null
     if (this.#watched !== null) this.changed = this.#watched.changed
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Child<S>, void, undefined> {
-    const { withStat = false, pageSize = limits.childrenPageMax } = this.#options
-    const path = this.#context.chroot.toServer(this.#path)
-    const linearizable = isLinearizable(this.#options)
-    let cursor: Uint8Array | null = null
-    let isFirst = true
-    do {
-      const observer = isFirst ? (this.#watched?.observer ?? null) : null
-      const page: Page = await this.#context.send(
-        {
-          op: 'getChildren',
-          path,
-          watch: observer !== null,
-          // One barrier is enough: the later pages follow it.
-          linearizable: linearizable && isFirst,
-          cursor,
-          limit: pageSize,
-          withStat,
-        },
-        { path: this.#path, observer },
-        this.#options,
-      )
-      for (const { name, stat } of page.children) {
-        yield (withStat ? { name, stat } : name) as Child<S>
+    const watched = this.#isWatchSet ? null : this.#watched
+    this.#isWatchSet = true
+    const ask = (cursor: Uint8Array | null): Promise<Page> =>
+      this.#page(cursor, cursor === null ? watched : null)
+    for await (const { children } of pages(ask)) {
+      for (const { name, stat } of children) {
+        yield (this.#options?.withStat === true ? { name, stat } : name) as Child<S>
       }
-      cursor = page.cursor
-      isFirst = false
-    } while (cursor !== null)
+    }
   }
 
   /** All children at once. The danger: a znode may have millions. */
@@ -75,9 +76,26 @@ export class Listing<S extends boolean> implements AsyncIterable<Child<S>> {
     for await (const child of this) children.push(child)
     return children
   }
+
+  async #page(cursor: Uint8Array | null, watched: OneShot | null): Promise<Page> {
+    try {
+      const given = checked(this.#options, listChecks)
+      const { withStat = false, pageSize: limit = limits.childrenPageMax } = given
+      const path = this.#context.chroot.toServer(this.#path)
+      // One barrier is enough: the later pages follow it.
+      const linearizable = isLinearizable(given) && cursor === null
+      const watch = watched !== null
+      const observer = watched?.observer ?? null
+      return await this.#context.send(
+        { op: 'getChildren', path, watch, linearizable, cursor, limit, withStat },
+        { path: this.#path, observer },
+        given,
+      )
+    } catch (error) {
+      watched?.fail(error)
+      throw error
+    }
+  }
 }
 
-interface Page {
-  readonly children: readonly { readonly name: string; readonly stat: Stat | null }[]
-  readonly cursor: Uint8Array | null
-}
+type Page = OpResult<'getChildren'>

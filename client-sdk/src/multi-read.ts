@@ -6,11 +6,11 @@ import {
   type OpResult,
   type Stat,
 } from '@conclave/protocol'
-import { type As, decodeData } from './codecs.js'
+import { anything, checked, type Checks } from './checked.js'
+import { type As, type Codec, codecOf, decodeData } from './codecs.js'
 import { BadArgumentsError, ConclaveError, errorOf, TooLargeError } from './errors.js'
-import type { ReadOptions } from './options.js'
+import { isLinearizable, type ReadOptions } from './options.js'
 import type { RequestContext } from './request-context.js'
-import { isLinearizable } from './request-fields.js'
 
 /** One read of a multi-read: the key says which, its value is the path. */
 export type MultiReadRequest =
@@ -42,65 +42,84 @@ export const multiRead = async <R extends readonly MultiReadRequest[]>(
   reads: R,
   options: ReadOptions,
 ): Promise<MultiReadOutcomes<R>> => {
-  const ops = reads.map((read) => opOf(context, read))
-  const { result, zxid } = await context.ask(
-    { op: 'multiRead', reads: ops, linearizable: isLinearizable(options) },
-    { path: null, paths: reads.map(pathOf) },
-    options,
+  if (!Array.isArray(reads)) {
+    throw new BadArgumentsError({ message: 'a multi-read takes a list of reads' })
+  }
+  const rows = (reads as readonly MultiReadRequest[]).map((read) => rowOf(context, read))
+  const ops = rows.map(({ op }) => op)
+  const op = { op: 'multiRead', reads: ops, linearizable: isLinearizable(options) } as const
+  const { result, zxid } = await context.within(options, (wait) =>
+    context.ask(op, { path: null }, wait),
   )
-  const missing = failure('internal', 'the server left out an answer')
-  const outcomes = reads.map((read, i): ReadOutcome<unknown> => {
-    const answer = result.results[i]
-    const path = pathOf(read)
+  const outcomes = rows.map((row, i): ReadOutcome<unknown> => {
+    const { path } = row
     const refuse = (said: Failure): ReadOutcome<unknown> => {
       const message = context.chroot.toClientText(said.message)
       return { ok: false, error: errorOf({ ...said, message }, { path, zxid }) }
     }
+    const answer = result.results[i]
     if (answer === undefined) return refuse(missing)
     if (answer.failure !== null) return refuse(answer.failure)
-    return valueOf(read, answer, zxid) ?? refuse(missing)
+    return valueOf(row, answer, zxid) ?? refuse(missing)
   })
   return outcomes as unknown as MultiReadOutcomes<R>
+}
+
+const missing = failure('internal', 'the server left out an answer')
+
+interface Row {
+  /** As the caller named it. */
+  readonly path: string
+  readonly codec: Codec<unknown>
+  readonly op: MultiReadOp
 }
 
 type Result = OpResult<'multiRead'>['results'][number]
 
 const valueOf = (
-  read: MultiReadRequest,
+  { op: { op }, path, codec }: Row,
   { exists, getData, getChildren, getAcl }: Result,
   zxid: number,
 ): ReadOutcome<unknown> | null => {
-  if ('get' in read && getData !== null) {
+  if (op === 'getData' && getData !== null) {
     try {
-      const data = decodeData(getData.data, read.as, { path: read.get, zxid })
+      const data = decodeData(getData.data, codec, { path, zxid })
       return { ok: true, value: { data, stat: getData.stat } }
     } catch (error) {
       if (error instanceof ConclaveError) return { ok: false, error }
       throw error
     }
   }
-  if ('exists' in read && exists !== null) return { ok: true, value: exists.stat }
-  if ('getAcl' in read && getAcl !== null) return { ok: true, value: getAcl }
-  if (!('list' in read) || getChildren === null) return null
+  if (op === 'exists' && exists !== null) return { ok: true, value: exists.stat }
+  if (op === 'getAcl' && getAcl !== null) return { ok: true, value: getAcl }
+  if (op !== 'getChildren' || getChildren === null) return null
   if (getChildren.cursor !== null) {
     const message = 'too many children for a multi-read; use list'
-    return { ok: false, error: new TooLargeError({ message, path: read.list, zxid }) }
+    return { ok: false, error: new TooLargeError({ message, path, zxid }) }
   }
   const children = getChildren.children.map(({ name }) => name)
   return { ok: true, value: { children, stat: getChildren.stat } }
 }
 
-const pathOf = (read: MultiReadRequest): string => {
-  if ('get' in read) return read.get
-  if ('exists' in read) return read.exists
-  if ('list' in read) return read.list
-  if ('getAcl' in read) return read.getAcl
-  throw new BadArgumentsError({ message: 'a read is one of get, exists, list and getAcl' })
+const kinds = { get: 'getData', exists: 'exists', list: 'getChildren', getAcl: 'getAcl' } as const
+type Kind = keyof typeof kinds
+
+const rowChecks: Checks<Record<Kind | 'as', unknown>> = {
+  get: anything,
+  exists: anything,
+  list: anything,
+  getAcl: anything,
+  as: anything,
 }
 
-const opOf = ({ chroot }: RequestContext, read: MultiReadRequest): MultiReadOp => {
-  const path = chroot.toServer(pathOf(read))
-  if ('get' in read) return { op: 'getData', path }
-  if ('exists' in read) return { op: 'exists', path }
-  return 'list' in read ? { op: 'getChildren', path } : { op: 'getAcl', path }
+const rowOf = ({ chroot }: RequestContext, read: MultiReadRequest): Row => {
+  const given = checked<Partial<Record<Kind | 'as', unknown>>>(read, rowChecks, 'field of a read')
+  const [kind, ...others] = (Object.keys(kinds) as Kind[]).filter((key) => key in given)
+  if (kind === undefined || others.length > 0 || (kind !== 'get' && given.as !== undefined)) {
+    const message = 'a read is one of { get, as }, { exists }, { list } and { getAcl }'
+    throw new BadArgumentsError({ message })
+  }
+  const path = given[kind] as string
+  const op = { op: kinds[kind], path: chroot.toServer(path) } as const
+  return { path, codec: codecOf(given.as as As<unknown> | undefined), op }
 }

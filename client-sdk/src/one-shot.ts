@@ -23,17 +23,20 @@ export interface Watched {
 
 export interface OneShot extends Watched {
   readonly observer: WatchObserver
+  /** The read itself has failed. */
+  readonly fail: (error: unknown) => void
 }
 
 /** A promise for one event, and the observer that keeps it. */
 export const oneShot = (chroot: Chroot, path: string): OneShot => {
-  let observer: WatchObserver | undefined
-  const changed = new Promise<ChangeEvent>((resolve, reject) => {
-    observer = {
+  let parts!: Omit<OneShot, 'changed'>
+  const changed = new Promise<ChangeEvent>((resolve, fail) => {
+    const observer: WatchObserver = {
       fired: ({ type, path: at, zxid }) => resolve({ type, path: chroot.toClient(at), zxid }),
-      lost: ({ failure, outcome }) => reject(errorOf(failure, { path, outcome })),
+      lost: ({ failure, outcome }) => fail(errorOf(failure, { path, outcome })),
     }
+    parts = { observer, fail }
   })
   changed.catch(() => {})
-  return { changed, observer: observer as WatchObserver }
+  return { changed, ...parts }
 }

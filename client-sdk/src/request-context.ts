@@ -1,4 +1,5 @@
 import {
+  type ErrorCode,
   failure,
   limits,
   type Op,
@@ -8,17 +9,21 @@ import {
   ShapeError,
 } from '@conclave/protocol'
 import type { Chroot } from './chroot.js'
-import { BadArgumentsError, errorOf, TooLargeError } from './errors.js'
-import type { WaitOptions, WatchObserver } from './session/call.js'
+import { BadArgumentsError, errorOf, type OperationOutcome, TooLargeError } from './errors.js'
+import type { WaitOptions } from './options.js'
+import type { WatchObserver } from './session/call.js'
 import { frameSizeBound } from './session/op-size.js'
 import type { Answer, FailedSettlement, SessionRunner } from './session/runner.js'
 import type { Secret } from './session/secret.js'
+import type { Wait } from './session/wait.js'
 
 /** What an operation is about, as the caller named it, for the error. */
 export interface About {
   readonly path: string | null
-  /** The paths of a transaction's operations. */
-  readonly paths?: readonly (string | null)[] | undefined
+  /** The paths of a transaction's operations; null where it depends on the branch. */
+  readonly paths?: readonly (string | null)[]
+  /** Which of two branches failed is not said. */
+  readonly hasBranches?: boolean
   readonly secret?: Secret
   readonly observer?: WatchObserver | null
 }
@@ -33,65 +38,75 @@ export class RequestContext {
     this.chroot = chroot
   }
 
-  async send<N extends OpName>(op: Op<N>, about: About, wait: WaitOptions): Promise<OpResult<N>> {
-    return (await this.ask(op, about, wait)).result
+  /** One request, waited for as the options say. */
+  async send<N extends OpName>(
+    op: Op<N>,
+    about: About,
+    options: WaitOptions,
+  ): Promise<OpResult<N>> {
+    const { result } = await this.within(options, (wait) => this.ask(op, about, wait))
+    return result
   }
 
-  /** As {@link send}, with the zxid that the answer was true at. */
-  ask<N extends OpName>(op: Op<N>, about: About, wait: WaitOptions): Promise<Answer<N>> {
-    checkOp(op as Op, about)
-    checkWait(wait)
-    const { secret, observer } = about
-    return this.runner.call(op, {
-      signal: wait.signal,
-      timeoutMs: wait.timeoutMs,
+  /** Several requests, or what else takes its time, waited for once: a time limit is for all. */
+  async within<R>(options: WaitOptions, run: (wait: Wait) => Promise<R>): Promise<R> {
+    const wait = this.runner.waits.begin(options)
+    try {
+      return await run(wait)
+    } finally {
+      wait.end()
+    }
+  }
+
+  /** One request. @returns its result, and the zxid that it was true at */
+  ask<N extends OpName>(op: Op<N>, about: About, wait: Wait): Promise<Answer<N>> {
+    const { secret, observer = null } = about
+    return this.runner.call(soundOp(op, about), {
+      wait,
+      observer,
       toError: (failed) => this.#errorOf(failed, about),
       ...(secret === undefined ? {} : { secret }),
-      ...(observer === undefined ? {} : { observer }),
     })
   }
 
-  #errorOf(failed: FailedSettlement, { path, paths }: About): Error {
+  #errorOf(failed: FailedSettlement, { path, paths, hasBranches = false }: About): Error {
     const { code, message, index } = failed.failure
-    const at = index === null ? path : (paths?.[index] ?? path)
     const said = failure(code, this.chroot.toClientText(message), index)
-    return errorOf(said, { path: at, zxid: failed.zxid, outcome: failed.outcome })
+    const { zxid, outcome } = failed
+    if (index === null || paths === undefined) return errorOf(said, { path, zxid, outcome })
+    const operations = hasBranches ? null : operationsOf(paths, { index, code })
+    return errorOf(said, { path: paths[index] ?? path, zxid, outcome, operations })
   }
 }
 
 /**
- * What a server would close the connection for is refused here: sent again on every connection, it
- * would never end.
+ * The operation as it is now: what the caller changes later is not sent. What a server would close
+ * the connection for is refused: sent again on every connection, it would never end.
  */
-const checkOp = (op: Op, { path }: About): void => {
+const soundOp = <N extends OpName>(op: Op<N>, { path }: About): Op<N> => {
+  const sound = decodedOp(op as Op, path)
+  if (frameSizeBound(sound) > limits.frameBytesMax) {
+    const message = `the request has more than ${limits.frameBytesMax} bytes`
+    throw new TooLargeError({ message, path })
+  }
+  return sound as Op<N>
+}
+
+const decodedOp = (op: Op, path: string | null): Op => {
   try {
-    opSchema.decode(opSchema.encode(op), 'op')
+    return opSchema.decode(opSchema.encode(op), 'op')
   } catch (error) {
     const reason = error instanceof ShapeError ? error.message : 'a field has the wrong type'
     throw new BadArgumentsError({ message: `the request is not valid: ${reason}`, path })
   }
-  if (frameSizeBound(op) > limits.frameBytesMax) {
-    const message = `the request has more than ${limits.frameBytesMax} bytes`
-    throw new TooLargeError({ message, path })
-  }
 }
 
-const checkWait = ({ signal, timeoutMs }: WaitOptions): void => {
-  if (timeoutMs !== undefined && !(timeoutMs >= 0 && timeoutMs <= timeoutMsMax)) {
-    throw new BadArgumentsError({ message: 'timeoutMs is a number from 0 to 2,147,483,647' })
-  }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new BadArgumentsError({ message: 'signal is an AbortSignal' })
-  }
-}
-
-/** What timers can count. */
-const timeoutMsMax = 2_147_483_647
-
-/** One wait for an operation of several requests: `timeoutMs` counts for all of them together. */
-export const joinWait = ({ signal, timeoutMs }: WaitOptions): WaitOptions => {
-  checkWait({ signal, timeoutMs })
-  if (timeoutMs === undefined) return { signal }
-  const timeout = AbortSignal.timeout(timeoutMs)
-  return { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) }
-}
+/** Nothing of a failed transaction is done. */
+const operationsOf = (
+  paths: readonly (string | null)[],
+  failed: { readonly index: number; readonly code: ErrorCode },
+): readonly OperationOutcome[] =>
+  paths.map((path, i) => {
+    if (i === failed.index) return { path, code: failed.code }
+    return { path, code: i < failed.index ? 'rolledBack' : 'notAttempted' }
+  })

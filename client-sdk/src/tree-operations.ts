@@ -1,18 +1,28 @@
 import type { Acl, Stat } from '@conclave/protocol'
-import { decodeData, encodeData } from './codecs.js'
+import { checked, type Checks, isBoolean } from './checked.js'
+import { codecOf, decodeData, encodeData, encodeNewData } from './codecs.js'
+import { createFields, createPath } from './create-fields.js'
 import { Listing, type ListOptions } from './listing.js'
 import { oneShot, type Watched } from './one-shot.js'
-import type {
-  AsBytes,
-  AsOption,
-  CreateOptions,
-  MaybeAs,
-  ReadOptions,
-  WatchOption,
-  WriteOptions,
+import {
+  type AsBytes,
+  asChecks,
+  type AsOption,
+  type CreateOptions,
+  isLinearizable,
+  type MaybeAs,
+  readChecks,
+  type ReadOptions,
+  versionChecks,
+  type VersionOptions,
+  waitChecks,
+  watchChecks,
+  type WatchOption,
+  writeChecks,
+  type WriteOptions,
+  znodeChecks,
 } from './options.js'
 import type { RequestContext } from './request-context.js'
-import { createFields, isLinearizable } from './request-fields.js'
 
 /** What a create made. */
 export interface Created {
@@ -22,13 +32,29 @@ export interface Created {
   readonly stat: Stat
 }
 
+/** What a get reads. */
 export interface Znode<T> {
   readonly data: T
   readonly stat: Stat
 }
 
+interface StatOption<S extends boolean> {
+  /** Resolves to `{ path, stat }` instead of the path. */
+  readonly withStat?: S | undefined
+}
+
 type MaybeWatched<W extends boolean> = W extends true ? Watched : unknown
-type DataOf<T> = T | null | undefined
+
+const createChecks: Checks<CreateOptions & MaybeAs<unknown> & StatOption<boolean>> = {
+  ...znodeChecks,
+  ...waitChecks,
+  ...asChecks,
+  withStat: isBoolean,
+}
+const existsChecks: Checks<ReadOptions & WatchOption<boolean>> = { ...readChecks, ...watchChecks }
+const getChecks = { ...existsChecks, ...asChecks }
+const setChecks = { ...writeChecks, ...asChecks }
+const checkChecks: Checks<ReadOptions & VersionOptions> = { ...readChecks, ...versionChecks }
 
 /**
  * The operations on single znodes. Each write is applied exactly once, whatever connection, server
@@ -37,18 +63,23 @@ type DataOf<T> = T | null | undefined
 export abstract class TreeOperations {
   readonly #context: RequestContext
 
+  /** @internal */
   constructor(context: RequestContext) {
     this.#context = context
   }
 
   /**
-   * Creates a znode and resolves to its path, which for the sequential kinds ends in the number the
-   * server gave; with `withStat`, to the path and the stat.
+   * Creates a znode.
    *
-   * Rejects with `NodeExistsError`, `NoNodeError` (no parent), `NoChildrenForEphemeralsError`,
-   * `NoAuthError`, `InvalidAclError`. The danger: after an abort or a timeout the create may be
-   * executed all the same; the client then deletes the znode again, as long as its session lives.
+   * The danger: after an abort or a timeout the create may be executed all the same; the client
+   * then deletes the znode again, as long as its session lives.
    *
+   * @param data stored as it is, or encoded by `as`; none when left out or null without `as`
+   * @returns its path, which for the sequential kinds ends in the number the server gave; with
+   *   `withStat`, path and stat
+   * @throws `NodeExistsError`, `NoNodeError` (no parent), `NoChildrenForEphemeralsError`,
+   *   `NoAuthError`, `InvalidAclError`, `TooLargeError` (more than 1,048,576 bytes, or 10,000
+   *   ephemerals), `BadArgumentsError`
    * @example
    * const path = await client.create('/queue/job-', data, { kind: 'ephemeralSequential' })
    * const { stat } = await client.create('/leader', null, { kind: 'ephemeral', withStat: true })
@@ -56,32 +87,39 @@ export abstract class TreeOperations {
   create<S extends boolean = false>(
     path: string,
     data?: Uint8Array | null,
-    options?: CreateOptions & AsBytes & { readonly withStat?: S | undefined },
+    options?: CreateOptions & AsBytes & StatOption<S>,
   ): Promise<S extends true ? Created : string>
   create<T, S extends boolean = false>(
     path: string,
-    data: NoInfer<T> | undefined,
-    options: CreateOptions & AsOption<T> & { readonly withStat?: S | undefined },
+    data: NoInfer<T>,
+    options: CreateOptions & AsOption<T> & StatOption<S>,
   ): Promise<S extends true ? Created : string>
   async create<T>(
     path: string,
-    data?: DataOf<T>,
-    options: CreateOptions & MaybeAs<T> & { readonly withStat?: boolean | undefined } = {},
+    data?: T | null,
+    options?: CreateOptions & MaybeAs<T> & StatOption<boolean>,
   ): Promise<Created | string> {
-    const { kind, ttlMs = 0, acl = null, as, withStat = false } = options
-    const fields = createFields(this.#context, path, kind)
-    const op = { op: 'create', ...fields, data: encodeData(data, as), acl, ttlMs } as const
-    const made = await this.#context.send(op, { path }, options)
-    const created = this.#context.chroot.toClient(made.path)
-    return withStat ? { path: created, stat: made.stat } : created
+    const given = checked(options, createChecks)
+    const { chroot } = this.#context
+    const fields = createFields(given)
+    const at = createPath(chroot, path, fields.kind)
+    const bytes = encodeNewData(data, given.as)
+    const op = { op: 'create', ...fields, path: at, data: bytes } as const
+    const made = await this.#context.send(op, { path }, given)
+    const created = chroot.toClient(made.path)
+    return given.withStat === true ? { path: created, stat: made.stat } : created
   }
 
   /**
-   * Reads a znode's data, decoded by `as`, and its stat. With `watch: true` the answer carries
-   * `changed`, a promise for the first change (or the deletion) after it.
+   * Reads a znode's data, decoded by `as`, and its stat.
    *
-   * Rejects with `NoNodeError` (and then sets no watch), `NoAuthError`, `UndecodableError`.
+   * By default it is answered by the server this client is attached to: never older than anything
+   * this client has seen or written, maybe older than what others have. See `consistency`.
    *
+   * @returns data and stat; with `watch: true` also `changed`, a promise for the first change (or
+   *   the deletion) after the answer
+   * @throws `NoNodeError` (and then sets no watch), `NoAuthError`, `UndecodableError`,
+   *   `BadArgumentsError`
    * @example
    * const { data, stat } = await client.get('/config', { as: json<Config>() })
    * const { changed } = await client.get('/config', { watch: true })
@@ -89,155 +127,147 @@ export abstract class TreeOperations {
    */
   async get<T = Uint8Array, W extends boolean = false>(
     path: string,
-    options: ReadOptions & MaybeAs<T> & WatchOption<W> = {},
+    options?: ReadOptions & MaybeAs<T> & WatchOption<W>,
   ): Promise<Znode<T> & MaybeWatched<W>> {
+    const given = checked(options, getChecks)
+    const codec = codecOf(given.as)
     const { chroot } = this.#context
-    const at = chroot.toServer(path)
-    const watched = options.watch === true ? oneShot(chroot, path) : null
-    const { result, zxid } = await this.#context.ask(
-      { op: 'getData', path: at, ...readFields(options) },
-      { path, observer: watched?.observer ?? null },
-      options,
+    const op = { op: 'getData', path: chroot.toServer(path), ...readFields(given) } as const
+    const watched = given.watch === true ? oneShot(chroot, path) : null
+    const about = { path, observer: watched?.observer ?? null }
+    const { result, zxid } = await this.#context.within(given, (wait) =>
+      this.#context.ask(op, about, wait),
     )
-    const data = decodeData(result.data, options.as, { path, zxid })
+    const data = decodeData(result.data, codec, { path, zxid })
     return withChanged({ data, stat: result.stat }, watched) as Znode<T> & MaybeWatched<W>
   }
 
   /**
-   * Replaces a znode's data and resolves to its new stat.
+   * Replaces a znode's data. The danger: without `version` it overwrites what others have written
+   * since you read.
    *
-   * Rejects with `NoNodeError`, `BadVersionError`, `NoAuthError`. The danger: without `version` it
-   * overwrites what others have written since you read.
-   *
+   * @param data stored as it is, or encoded by `as`; null without `as` stores none
+   * @returns its new stat
+   * @throws `NoNodeError`, `BadVersionError`, `NoAuthError`, `TooLargeError` (more than 1,048,576
+   *   bytes), `BadArgumentsError`
    * @example
    * await client.set('/config', { shards: 32 }, { as: json, version: stat.version })
    */
   set(path: string, data: Uint8Array | null, options?: WriteOptions & AsBytes): Promise<Stat>
   set<T>(path: string, data: NoInfer<T>, options: WriteOptions & AsOption<T>): Promise<Stat>
-  async set<T>(
-    path: string,
-    data: DataOf<T>,
-    options: WriteOptions & MaybeAs<T> = {},
-  ): Promise<Stat> {
-    const { version = -1, as } = options
+  async set<T>(path: string, data: T | null, options?: WriteOptions & MaybeAs<T>): Promise<Stat> {
+    const given = checked(options, setChecks)
+    const { version = -1, as } = given
     const at = this.#context.chroot.toServer(path)
     const op = { op: 'setData', path: at, data: encodeData(data, as), version } as const
-    return (await this.#context.send(op, { path }, options)).stat
+    return (await this.#context.send(op, { path }, given)).stat
   }
 
   /**
    * Deletes a znode that has no children.
    *
-   * Rejects with `NoNodeError`, `BadVersionError`, `NotEmptyError`, `NoAuthError`.
-   *
+   * @throws `NoNodeError`, `BadVersionError`, `NotEmptyError`, `NoAuthError`, `BadArgumentsError`
    * @example await client.delete('/queue/job-0000000042')
    */
-  async delete(path: string, options: WriteOptions = {}): Promise<void> {
-    const { version = -1 } = options
+  async delete(path: string, options?: WriteOptions): Promise<void> {
+    const given = checked(options, writeChecks)
+    const { version = -1 } = given
     const at = this.#context.chroot.toServer(path)
-    await this.#context.send({ op: 'delete', path: at, version }, { path }, options)
+    await this.#context.send({ op: 'delete', path: at, version }, { path }, given)
   }
 
   /**
-   * Resolves to the stat of a znode, or to null when there is none. With `watch: true` it resolves
-   * to
-   * `{ stat, changed }`, where `changed` also tells of a creation.
+   * Looks whether there is a znode. As fresh as {@link get}.
    *
+   * @returns its stat, or null when there is none; with `watch: true` `{ stat, changed }`, where
+   *   `changed` also tells of a creation
+   * @throws `NoAuthError`, `BadArgumentsError`
    * @example
-   * if ((await client.exists('/ready')) === null) {
-   *   const { stat, changed } = await client.exists('/ready', { watch: true })
-   *   if (stat === null) await changed
-   * }
+   * const { stat, changed } = await client.exists('/ready', { watch: true })
+   * if (stat === null) await changed
    */
   async exists<W extends boolean = false>(
     path: string,
-    options: ReadOptions & WatchOption<W> = {},
+    options?: ReadOptions & WatchOption<W>,
   ): Promise<W extends true ? { readonly stat: Stat | null } & Watched : Stat | null> {
     type Result = W extends true ? { readonly stat: Stat | null } & Watched : Stat | null
+    const given = checked(options, existsChecks)
     const { chroot } = this.#context
-    const at = chroot.toServer(path)
-    const watched = options.watch === true ? oneShot(chroot, path) : null
-    const { stat } = await this.#context.send(
-      { op: 'exists', path: at, ...readFields(options) },
-      { path, observer: watched?.observer ?? null },
-      options,
-    )
+    const op = { op: 'exists', path: chroot.toServer(path), ...readFields(given) } as const
+    const watched = given.watch === true ? oneShot(chroot, path) : null
+    const about = { path, observer: watched?.observer ?? null }
+    const { stat } = await this.#context.send(op, about, given)
     return (watched === null ? stat : { stat, changed: watched.changed }) as Result
   }
 
   /**
-   * The names of a znode's children, in the order of their creation, page by page as the loop goes
-   * on. A child that exists throughout appears exactly once; one that comes or goes meanwhile may
-   * or may not. With `withStat` each is `{ name, stat }`. With `watch: true` the listing has
-   * `changed`, set with the first page. `timeoutMs` counts for each page.
+   * A znode's children, in the order of their creation, asked for page by page while a loop runs;
+   * see {@link Listing}. `timeoutMs` counts for each page.
    *
-   * The loop throws `NoNodeError`, `NoAuthError`.
+   * A child that exists throughout appears exactly once; one that comes or goes meanwhile may or
+   * may not. Each page is as fresh as {@link get}; with `consistency: 'linearizable'` all of them
+   * see what anybody was told of before the first.
    *
+   * @returns an iterable of names, or of `{ name, stat }` with `withStat`; the loop throws
+   *   `NoNodeError`, `NoAuthError`, `BadArgumentsError`
    * @example
    * for await (const name of client.list('/queue')) console.log(name)
    * const names = await client.list('/queue').toArray()
    */
   list<S extends boolean = false, W extends boolean = false>(
     path: string,
-    options: ListOptions<S, W> = {},
+    options?: ListOptions<S, W>,
   ): Listing<S> & MaybeWatched<W> {
     return new Listing<S>(this.#context, path, options) as Listing<S> & MaybeWatched<W>
   }
 
   /**
-   * The ACL of a znode and its stat. Who may read but not administer sees password hashes masked.
+   * Reads the ACL of a znode. As fresh as {@link get}.
    *
+   * @returns the ACL and the stat; who may read but not administer sees password hashes masked
+   * @throws `NoNodeError`, `NoAuthError`, `BadArgumentsError`
    * @example const { acl, stat } = await client.getAcl('/config')
    */
-  getAcl(
+  async getAcl(
     path: string,
-    options: ReadOptions = {},
+    options?: ReadOptions,
   ): Promise<{ readonly acl: Acl; readonly stat: Stat }> {
-    return this.#onPath(path, (at) =>
-      this.#context.send(
-        { op: 'getAcl', path: at, linearizable: isLinearizable(options) },
-        { path },
-        options,
-      ),
-    )
+    const given = checked(options, readChecks)
+    const at = this.#context.chroot.toServer(path)
+    const op = { op: 'getAcl', path: at, linearizable: isLinearizable(given) } as const
+    return this.#context.send(op, { path }, given)
   }
 
   /**
-   * Replaces the ACL of a znode; `version` is compared with the stat's `aversion`. Resolves to the
-   * new stat. The danger: an ACL that leaves `admin` to nobody can never be changed again.
+   * Replaces the ACL of a znode; `version` is compared with the stat's `aversion`. The danger: an
+   * ACL that leaves `admin` to nobody can never be changed again.
    *
+   * @returns the new stat
+   * @throws `NoNodeError`, `NoAuthError`, `InvalidAclError`, `BadVersionError`, `BadArgumentsError`
    * @example
    * await client.setAcl('/config', [{ scheme: 'auth', id: '', permissions: permissions.all }])
    */
-  async setAcl(path: string, acl: Acl, options: WriteOptions = {}): Promise<Stat> {
-    const { version = -1 } = options
+  async setAcl(path: string, acl: Acl, options?: WriteOptions): Promise<Stat> {
+    const given = checked(options, writeChecks)
+    const { version = -1 } = given
     const at = this.#context.chroot.toServer(path)
-    return (await this.#context.send({ op: 'setAcl', path: at, acl, version }, { path }, options))
-      .stat
+    const op = { op: 'setAcl', path: at, acl, version } as const
+    return (await this.#context.send(op, { path }, given)).stat
   }
 
   /**
-   * Resolves when the znode exists and has the version; `NoNodeError`, `BadVersionError` otherwise.
-   * The danger: it may be untrue a moment later; inside a transaction it is not.
+   * Resolves when the znode exists and has the version. As fresh as {@link get}. The danger: it may
+   * be untrue a moment later; inside a transaction it is not.
    *
+   * @throws `NoNodeError`, `BadVersionError`, `NoAuthError`, `BadArgumentsError`
    * @example await client.check('/config', { version: 3 })
    */
-  async check(
-    path: string,
-    options: ReadOptions & { readonly version?: number | undefined } = {},
-  ): Promise<void> {
-    const { version = -1 } = options
+  async check(path: string, options?: ReadOptions & VersionOptions): Promise<void> {
+    const given = checked(options, checkChecks)
+    const { version = -1 } = given
     const at = this.#context.chroot.toServer(path)
-    await this.#context.send(
-      { op: 'check', path: at, version, linearizable: isLinearizable(options) },
-      { path },
-      options,
-    )
-  }
-
-  /** A fault of the path rejects like every other. */
-  async #onPath<R>(path: string, run: (at: string) => Promise<R>): Promise<R> {
-    return run(this.#context.chroot.toServer(path))
+    const op = { op: 'check', path: at, version, linearizable: isLinearizable(given) } as const
+    await this.#context.send(op, { path }, given)
   }
 }
 

@@ -4,11 +4,14 @@ import {
   type StreamPosition,
   streamPositionSchema,
 } from '@conclave/protocol'
+import { anything, checked, type Checks, isBoolean, isSignal, wholeNumber } from './checked.js'
 import { BadArgumentsError, errorOf } from './errors.js'
 import type { RequestContext } from './request-context.js'
+import { bounds } from './session/bounds.js'
 import type { Caller } from './session/call.js'
 import type { Ending, StreamItem } from './session/effect.js'
 import { Fifo } from './session/fifo.js'
+import type { Wait } from './session/wait.js'
 
 /**
  * Where a stream stands: a plain object that survives `JSON.stringify` and `JSON.parse`. What is in
@@ -53,12 +56,17 @@ export interface WatchStreamOptions {
   readonly detail?: boolean | undefined
   /** When it aborts, the loop throws its reason. */
   readonly signal?: AbortSignal | undefined
-  /** How many events may wait for a slow loop; 1,000 by default. */
+  /** How many events may wait for a slow loop, 1 to 100,000; 1,000 by default. */
   readonly bufferEvents?: number | undefined
 }
 
-/** Beyond this much data waiting the stream stops, however few the events. */
-const bufferBytesMax = 8_388_608
+const watchStreamChecks: Checks<WatchStreamOptions> = {
+  recursive: isBoolean,
+  from: anything,
+  detail: isBoolean,
+  signal: isSignal,
+  bufferEvents: wholeNumber(1, bounds.bufferEventsMax),
+}
 
 /**
  * A gap-free, duplicate-free sequence of what happened to a znode or a subtree. It survives lost
@@ -71,42 +79,26 @@ const bufferBytesMax = 8_388_608
  */
 export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisposable {
   readonly #context: RequestContext
-  readonly #bufferEventsMax: number
   readonly #buffer = new Fifo<WatchEvent>()
   readonly #waiting = new Fifo<Waiter>()
   readonly #caller: Caller
-  readonly #stopListening: () => void
+  #bufferEventsMax: number = bounds.bufferEvents
   #bufferedBytes = 0
   #isPaused = false
-  #taken: WatchPosition | null
-  #end: { error: unknown } | null = null
+  #taken: WatchPosition | null = null
+  #wait: Wait | null = null
+  #end: End | null = null
 
   /** @internal */
-  constructor(context: RequestContext, path: string, options: WatchStreamOptions) {
-    const { signal, from = null, bufferEvents = 1_000 } = options
+  constructor(context: RequestContext, path: string, options: WatchStreamOptions | undefined) {
     this.#context = context
-    this.#bufferEventsMax = Math.max(1, bufferEvents)
-    this.#taken = from
     const onItem = (item: StreamItem): void => this.#item(item)
     this.#caller = { settled() {}, fired() {}, watchLost() {}, item: onItem }
-    const onAbort = (): void => this.#stop(signal?.reason)
-    signal?.addEventListener('abort', onAbort)
-    this.#stopListening = () => signal?.removeEventListener('abort', onAbort)
     try {
-      checkPosition(from)
-      const at = context.chroot.toServer(path)
-      context.runner.step({
-        input: 'openStream',
-        token: this.#caller,
-        path: at,
-        recursive: options.recursive === true,
-        withDetail: options.detail === true,
-        from,
-      })
+      this.#open(path, checked(options, watchStreamChecks))
     } catch (error) {
-      this.#finish(error)
+      this.#finish({ error })
     }
-    if (signal?.aborted === true) onAbort()
   }
 
   /**
@@ -123,16 +115,16 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisp
     const event = this.#take()
     if (event !== undefined) return Promise.resolve({ done: false, value: event })
     if (this.#end !== null) {
-      const { error } = this.#end
-      this.#end = { error: null }
-      return error === null ? Promise.resolve(finished) : Promise.reject(error as Error)
+      const end = this.#end
+      this.#end = 'quietly'
+      return end === 'quietly' ? Promise.resolve(finished) : Promise.reject(end.error as Error)
     }
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
   /** Ends the stream, as leaving the loop does. */
   return(): Promise<IteratorResult<WatchEvent, undefined>> {
-    this.#stop(null)
+    this.#stop('quietly')
     return Promise.resolve(finished)
   }
 
@@ -142,6 +134,20 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisp
 
   [Symbol.asyncIterator](): this {
     return this
+  }
+
+  #open(path: string, given: WatchStreamOptions): void {
+    const { signal, recursive = false, detail = false, bufferEvents } = given
+    const { runner, chroot } = this.#context
+    const from = positionOf(given.from ?? null)
+    const at = chroot.toServer(path)
+    this.#bufferEventsMax = bufferEvents ?? bounds.bufferEvents
+    this.#taken = from
+    this.#wait = runner.waits.begin({ signal })
+    if (this.#wait.over !== null) return this.#finish({ error: this.#wait.over.reason })
+    this.#wait.onOver = (reason) => this.#stop({ error: reason })
+    const token = this.#caller
+    runner.step({ input: 'openStream', token, path: at, recursive, withDetail: detail, from })
   }
 
   #take(): WatchEvent | undefined {
@@ -158,7 +164,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisp
 
   #item(item: StreamItem): void {
     if (this.#end !== null) return
-    if (item.item === 'ended') return this.#finish(errorOfEnding(item.why))
+    if (item.item === 'ended') return this.#finish(endOf(item.why))
     if (item.item === 'opened') {
       this.#taken ??= item.position
       return
@@ -172,7 +178,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisp
     this.#buffer.push(event)
     this.#bufferedBytes += bytesOf(event)
     const isFull =
-      this.#buffer.length >= this.#bufferEventsMax || this.#bufferedBytes >= bufferBytesMax
+      this.#buffer.length >= this.#bufferEventsMax || this.#bufferedBytes >= bounds.bufferBytesMax
     if (!isFull || this.#isPaused) return
     this.#isPaused = true
     this.#context.runner.step({ input: 'pauseStream', token: this.#caller })
@@ -188,24 +194,27 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisp
   }
 
   /** The consumer wants no more. */
-  #stop(error: unknown): void {
+  #stop(end: End): void {
     if (this.#end !== null) return
     this.#buffer.clear()
     this.#context.runner.step({ input: 'closeStream', token: this.#caller })
-    this.#finish(error)
+    this.#finish(end)
   }
 
-  /** @param error what the loop throws once it has taken what waits; null ends it quietly */
-  #finish(error: unknown): void {
-    this.#stopListening()
-    this.#end = { error }
+  /** What waits in the buffer is still taken; then the loop ends. */
+  #finish(end: End): void {
+    this.#wait?.end()
+    this.#end = end
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (this.#end.error === null) next.resolve(finished)
+      if (this.#end === 'quietly') next.resolve(finished)
       else next.reject(this.#end.error)
-      this.#end = { error: null }
+      this.#end = 'quietly'
     }
   }
 }
+
+/** How a loop ends: quietly, or by throwing once. */
+type End = 'quietly' | { readonly error: unknown }
 
 interface Waiter {
   readonly resolve: (result: IteratorResult<WatchEvent, undefined>) => void
@@ -215,8 +224,8 @@ interface Waiter {
 const finished: IteratorResult<never, undefined> = Object.freeze({ done: true, value: undefined })
 
 /** Closing the client is the consumer's own doing, so it ends the loop quietly. */
-const errorOfEnding = ({ failure, outcome }: Ending): Error | null =>
-  failure.code === 'closing' ? null : errorOf(failure, { outcome })
+const endOf = ({ failure, outcome }: Ending): End =>
+  failure.code === 'closing' ? 'quietly' : { error: errorOf(failure, { outcome }) }
 
 /** What arrived is a view of a whole message, which must not live as long as one event of it. */
 const ownDetail = (detail: EventDetail | null): EventDetail | null =>
@@ -227,10 +236,11 @@ const ownDetail = (detail: EventDetail | null): EventDetail | null =>
 const bytesOf = (event: WatchEvent): number =>
   'detail' in event ? (event.detail?.data?.length ?? 0) : 0
 
-const checkPosition = (position: WatchPosition | null): void => {
-  if (position === null) return
+/** A copy. @throws BadArgumentsError when it is none */
+const positionOf = (position: WatchPosition | null): WatchPosition | null => {
+  if (position === null) return null
   try {
-    streamPositionSchema.decode(streamPositionSchema.encode(position), 'from')
+    return streamPositionSchema.decode(streamPositionSchema.encode(position), 'from')
   } catch (error) {
     throw new BadArgumentsError({ message: '`from` is no position of a stream', cause: error })
   }

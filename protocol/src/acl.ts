@@ -73,9 +73,13 @@ export const allows = (
       identities.some((identity) => matches(entry, identity)),
   )
 
-/** About what an ACL takes on the wire. */
+/** What an ACL takes at most on the wire and in the log, and not much more. */
 export const aclBytes = (acl: Acl | null): number =>
   (acl ?? []).reduce((bytes, { id }) => bytes + 16 + 3 * id.length, 0)
+
+/** Equal ACLs have equal keys, others have not. */
+export const aclKey = (acl: Acl): string =>
+  JSON.stringify(acl.map((entry) => [entry.scheme, entry.id, entry.permissions]))
 
 /** True when `address` (dotted IPv4 or IPv6 text) lies inside `cidr` (address or address/bits). */
 export const cidrContains = (cidr: string, address: string): boolean => {

@@ -16,7 +16,7 @@ import {
   type VariantTypes,
 } from './schema.js'
 import { changeTypeSchema, streamEventSchema, watchKindSchema } from './watch-event.js'
-import type { ServerId, SessionId, Xid, Zxid } from './zxid.js'
+import type { Epoch, ServerId, SessionId, Xid, Zxid } from './zxid.js'
 
 /**
  * The frames of the client port. One WebSocket message is one MessagePack array of frames, and
@@ -77,6 +77,7 @@ export const closeReasons = [
   'sessionMoved',
   'sessionEnded',
   'noQuorum',
+  'noSpace',
   'resync',
   'shutdown',
   'tooManyConnections',
@@ -94,6 +95,7 @@ export const closeCodes: Readonly<Record<CloseReason, number>> = Object.freeze({
   sessionEnded: 4410,
   noQuorum: 4503,
   resync: 4504,
+  noSpace: 4507,
   shutdown: 4501,
   tooManyConnections: 4429,
   timeout: 4407,
@@ -110,6 +112,10 @@ export const sessionEndReasons = [
 ] as const
 export type SessionEndReason = (typeof sessionEndReasons)[number]
 
+/** What a server is while it serves clients. */
+export const servingRoles = ['leading', 'following', 'observing'] as const
+export type ServingRole = (typeof servingRoles)[number]
+
 const serverFrameTable = {
   connected: {
     tag: 1,
@@ -122,6 +128,9 @@ const serverFrameTable = {
       serverId: uint<ServerId>(limits.serverIdMax),
       /** True when the session existed before this connection. */
       resumed: boolean,
+      /** Of the server when it attached the session; both may change later without a word. */
+      role: oneOf<ServingRole>(...servingRoles),
+      epoch: uint<Epoch>(),
     },
   },
   reply: {

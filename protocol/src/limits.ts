@@ -5,10 +5,15 @@
 export const limits = Object.freeze({
   dataBytesMax: 1_048_576,
   pathBytesMax: 1_024,
+  /** With the number of a sequential znode behind it. */
+  storedPathBytesMax: 1_088,
   pathDepthMax: 64,
   /** A WebSocket message: the largest data plus room for the rest of its frame. */
   frameBytesMax: 1_048_576 + 65_536,
   framesPerMessageMax: 4_096,
+  /** What a server acts on in a turn, but for messages that are small; one at least. */
+  messageBytesPerTurnMax: 65_536,
+  messageBytesSmall: 512,
   /** How deep the arrays of a message may be nested; what is well-formed stays far below. */
   nestingMax: 32,
   /** What a list may hold to be decoded at all; what it should hold is judged afterwards. */
@@ -39,7 +44,17 @@ export const limits = Object.freeze({
   sessionTimeoutMsMax: 60_000,
   sessionTimeoutMsDefault: 10_000,
   ephemeralsPerSessionMax: 10_000,
+  /** Of what they add to the one txn that deletes them, without the ACLs of their parents. Ten
+   * thousand open ones with the longest paths take 11 million. */
+  ephemeralBytesPerSessionMax: 16_777_216,
+  /** The largest txn is the end of a session: its ephemerals as above, and the ACL of each of their
+   * parents, at most 10,000 of 64 entries with 16 + 512 bytes each, or 338 million, and 1 KiB. */
+  recordBytesMax: 402_653_184,
   sequenceMax: Number.MAX_SAFE_INTEGER,
+  /** The number after the last zxid is a number too. */
+  zxidMax: Number.MAX_SAFE_INTEGER - 1,
+  /** The last zxids are kept for sessions to begin and end, so that all can be read to the end. */
+  zxidsForSessions: 1_000_000,
   ttlMsMax: 10 * 365 * 24 * 3_600_000,
 
   /** A client keeps at most this many writes unacknowledged; it acks early at the other two. */
@@ -49,7 +64,14 @@ export const limits = Object.freeze({
   /** A server holds the writes of a session over either of these. */
   resultsPerSessionMax: 1_000,
   resultBytesPerSessionMax: 262_144,
-  resultBytesTotalMax: 268_435_456,
+  /** What the results of all open sessions are kept within by giving none more than a part of what
+   * is free; each may have the guaranteed bytes even when nothing is. */
+  liveResultBytesMax: 134_217_728,
+  resultBytesGuaranteed: 16_384,
+  resultSharesOfFree: 64,
+  /** The same for tombstones: those of all open sessions have room, should all end at once. */
+  tombstoneResultBytesMax: 134_217_728,
+  acknowledgedSessionsPerTxnMax: 1_000,
   tombstonesMax: 10_000,
   tombstoneAgeMsMax: 3_600_000,
 
@@ -59,14 +81,29 @@ export const limits = Object.freeze({
    * this is closed; a client that keeps to the protocol has less in flight. */
   heldBytesPerConnectionMax: 33_554_432,
   connectionsMax: 10_000,
+  /** Sockets on their way to become a connection or to be closed. */
+  handshakesMax: 10_000,
+  /** Of the files that the system lets the server open: what no socket may take. */
+  openFilesReserved: 128,
+  sessionsMax: 100_000,
   passwordsWaitingMax: 256,
+  /** Znodes and txns that the requests of one turn look at before others have to wait. */
+  looksPerTurnMax: 5_000,
   watchesPerConnectionMax: 100_000,
   streamsPerConnectionMax: 1_000,
   streamEventsPerFrameMax: 1_000,
   historyBytesDefault: 67_108_864,
+  /** Kept however little is asked for: who reads the log's segments steps over to memory by it. */
+  historyBytesMin: 1_048_576,
+  /** Pieces of the own log under way from the disk at one time, and the size at which one ends. */
+  logReadsMax: 2,
+  logPieceBytes: 262_144,
 
   outboxBytesSoft: 1_048_576,
   outboxBytesHard: 8_388_608,
+  /** Of all connections together: answers that were not read, and messages that were not ended. */
+  outboxBytesPerServerMax: 268_435_456,
+  unfinishedBytesPerServerMax: 268_435_456,
   firstFrameMs: 5_000,
 
   /** A request unanswered this long makes the client probe; a probe this long makes it move. */

@@ -55,6 +55,8 @@ export const text = <T extends string = string>(max: number): Schema<T> => ({
       throw new ShapeError(`${at}: expected a string, got ${kindOf(value)}`)
     }
     if (value.length > max) throw new ShapeError(`${at}: longer than ${max} characters`)
+    // What travels is UTF-8, which cannot say it.
+    if (!value.isWellFormed()) throw new ShapeError(`${at}: half a surrogate pair`)
     return value as T
   },
   encode: (value) => value,

@@ -13,6 +13,33 @@ export const utf8Length = (text: string): number => {
   return length
 }
 
+/** True when `bytes[start..end)` is UTF-8: shortest forms only, no surrogates, none cut off. */
+export const isUtf8 = (bytes: Uint8Array, start: number, end: number): boolean => {
+  for (let at = start; at < end;) {
+    const first = bytes[at] as number
+    if (first < 0x80) {
+      at += 1
+      continue
+    }
+    const tail = first < 0xc2 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : 0
+    if (tail === 0 || at + tail >= end) return false
+    // The second byte tells overlong forms, surrogates and what lies above U+10FFFF.
+    const [low, high] = secondByte[first] ?? [0x80, 0xbf]
+    const second = bytes[at + 1] as number
+    if (second < low || second > high) return false
+    for (let i = 2; i <= tail; i++) if (((bytes[at + i] as number) & 0xc0) !== 0x80) return false
+    at += tail + 1
+  }
+  return true
+}
+
+const secondByte: Readonly<Record<number, readonly [number, number]>> = {
+  0xe0: [0xa0, 0xbf],
+  0xed: [0x80, 0x9f],
+  0xf0: [0x90, 0xbf],
+  0xf4: [0x80, 0x8f],
+}
+
 /** `text` in UTF-8; for rooms that have no TextEncoder. Lone surrogates become U+FFFD. */
 export const utf8Encode = (text: string): Uint8Array => {
   const encoded = new Uint8Array(utf8Length(text))

@@ -5,7 +5,7 @@ export const protocolVersion = 1
 export const clientSubprotocol = 'conclave.v1'
 
 /** The version of what a server writes to its data directory; another one is refused. */
-export const dataVersion = 1
+export const dataVersion = 2
 
 /** The digest's algorithm, named in the log and in snapshots: two digests of different ones
  * cannot be compared. */

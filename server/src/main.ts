@@ -3,7 +3,8 @@ import type { ServerOptions } from './server-options.js'
 
 export type { RunningServer } from './running-server.js'
 export type { ServerOptions } from './server-options.js'
-export { StartError, type StartErrorCode } from './start-error.js'
+export { keepHeapSmall } from './runtime/heap.js'
+export { StartError, type StartErrorCode, type StartErrorOption } from './start-error.js'
 export type { ReplicaStatus } from './core/replica.js'
 
 /**
@@ -17,5 +18,8 @@ export type { ReplicaStatus } from './core/replica.js'
  *
  * @throws StartError with one sentence that says what to do
  */
-export const startServer = (options: ServerOptions): Promise<RunningServer> =>
-  startOn(null, options)
+export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
+  const server = await startOn(null, options)
+  await server.serving
+  return server
+}

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { isIP } from 'node:net'
-import { defaultClientPort, limits, type ServerId } from '@conclave/protocol'
+import { limits, type ServerId } from '@conclave/protocol'
 import { type Logger, pino } from 'pino'
 import type { ReplicaConfig } from './core/config.js'
 import { type Recovered, Recovery } from './core/recovery.js'
 import { Replica, type ReplicaStatus } from './core/replica.js'
 import { ClientListener } from './runtime/net/client-listener.js'
+import { openFilesAllowed, socketRoom } from './runtime/net/socket-room.js'
 import { Node } from './runtime/node.js'
 import { PasswordHasher } from './runtime/password-hasher.js'
 import {
@@ -16,7 +17,7 @@ import {
   openStorage,
   type Storage,
 } from './runtime/storage/index.js'
-import { checkOptions, type ServerOptions } from './server-options.js'
+import { type ServerOptions, type ServerSettings, settingsOf } from './server-options.js'
 import { listenError, StartError } from './start-error.js'
 
 export interface RunningServer extends AsyncDisposable {
@@ -24,6 +25,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly url: string
   readonly clientPort: number
   status(): ReplicaStatus
+  /** Resolves when it serves clients, for the first time; rejects when it ends before that. */
+  readonly serving: Promise<void>
   /** Answers what is in flight, closes the connections, writes the end mark. */
   stop(): Promise<void>
   /** Resolves after {@link stop}; rejects when the server had to end by itself. */
@@ -31,23 +34,21 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 /**
- * As startServer, with a file system of the caller's choice; null is the real one.
+ * Resolves when the server listens. It may be a while until it serves: clients wait meanwhile.
  *
+ * @param files a file system of the caller's choice; null is the real one
  * @throws StartError
  */
 export const startOn = async (
   files: Files | null,
   options: ServerOptions,
 ): Promise<RunningServer> => {
-  const { host = '127.0.0.1', clientPort: port = defaultClientPort } = options
-  const address = { host, port }
-  checkOptions(options)
-  const log = options.log ?? pino({ level: 'silent' })
-  const config = replicaConfig(options)
-  const server = new Server(log)
-  const { storage, recovered } = await openData({ files, options, config, server })
+  const settings = settingsOf(options)
+  const config = replicaConfig(settings)
+  const server = new Server(settings.log ?? pino({ level: 'silent' }))
+  const { storage, recovered } = await openData({ files, settings, config, server })
   const replica = new Replica(config, recovered)
-  const started = server.start(replica, storage, options, address)
+  const started = server.start(replica, storage, settings)
   try {
     return await Promise.race([started, server.stopped.then(() => started)])
   } catch (error) {
@@ -59,6 +60,7 @@ export const startOn = async (
 class Server implements RunningServer {
   readonly #log: Logger
   readonly #hasher = new PasswordHasher()
+  readonly #serving = withResolvers<void>()
   readonly #ending = withResolvers<void>()
   #parts: { node: Node; storage: Storage; listener: ClientListener; replica: Replica } | null = null
   #onSpace: (ok: boolean) => void = () => undefined
@@ -71,6 +73,11 @@ class Server implements RunningServer {
     this.#log = log
     // Whoever does not look at it is not disturbed by it.
     this.#ending.promise.catch(() => undefined)
+    this.#serving.promise.catch(() => undefined)
+  }
+
+  get serving(): Promise<void> {
+    return this.#serving.promise
   }
 
   get stopped(): Promise<void> {
@@ -84,13 +91,19 @@ class Server implements RunningServer {
   async start(
     replica: Replica,
     storage: Storage,
-    { allowOrigins = [], hosts = [], connectionsMax = limits.connectionsMax }: ServerOptions,
-    address: { readonly host: string; readonly port: number },
+    { host, clientPort: port, allowOrigins, hosts, connectionsMax }: ServerSettings,
   ): Promise<this> {
+    const address = { host, port }
     const onFatal = (error: Error): void => this.fail(error)
-    const node = new Node(replica, { storage, hasher: this.#hasher, log: this.#log, onFatal })
-    const names = [...hosts, address.host].map((name) => name.toLowerCase())
-    const policy = { allowOrigins, hosts: names, connectionsMax }
+    const onServing = (): void => this.#serving.resolve()
+    const ports = { storage, hasher: this.#hasher, log: this.#log, onServing, onFatal }
+    const node = new Node(replica, ports)
+    const names = [...hosts, host].map((name) => name.toLowerCase())
+    const room = socketRoom(connectionsMax, openFilesAllowed())
+    if (room.connectionsMax < connectionsMax) {
+      this.#log.warn({ ...room }, 'the system allows too few open files for all connections')
+    }
+    const policy = { allowOrigins, hosts: names, ...room }
     const accept: Node['accept'] = (id, from) => node.accept(id, from)
     const listener = new ClientListener(policy, accept, this.#log)
     node.serve(listener)
@@ -106,7 +119,6 @@ class Server implements RunningServer {
       listener.terminate()
       return this
     }
-    const { host } = address
     this.url = `conclave://${isIP(host) === 6 ? `[${host}]` : host}:${this.clientPort}`
     this.#parts = { node, storage, listener, replica }
     return this
@@ -139,15 +151,20 @@ class Server implements RunningServer {
     this.#log.fatal({ error: error.message, stack: error.stack }, 'the server cannot go on')
     this.#parts?.node.stop()
     this.#parts?.listener.terminate()
+    this.#serving.reject(error)
     this.#ending.reject(error)
   }
 
   async #stop(): Promise<void> {
     if (this.#parts === null || this.#hasFailed) return this.stopped
+    this.#serving.reject(new Error('the server was stopped before it served'))
     const { node, storage, listener } = this.#parts
     const allGone = listener.stopListening()
     node.input({ input: 'shutdown' })
-    const grace = setTimeout(() => listener.terminate(), shutdownGraceMs)
+    const grace = setTimeout(() => {
+      this.#log.warn({ connections: listener.size }, 'clients that do not read are cut off')
+      listener.terminate()
+    }, shutdownGraceMs)
     await allGone
     clearTimeout(grace)
     node.stop()
@@ -159,44 +176,44 @@ class Server implements RunningServer {
 
 const shutdownGraceMs = 3_000
 
-const replicaConfig = (options: ServerOptions): ReplicaConfig => {
-  const serverId = (options.serverId ?? 1) as ServerId
+const replicaConfig = (settings: ServerSettings): ReplicaConfig => {
+  const { historyBytesMax, snapshotTxns, sessionTimeoutMsMin, sessionTimeoutMsMax } = settings
+  const serverId = settings.serverId as ServerId
   return {
     serverId,
     voters: [serverId],
     newEnsembleId: randomUUID(),
-    historyBytesMax: options.historyBytesMax ?? limits.historyBytesDefault,
-    snapshotTxns: options.snapshotTxns ?? 100_000,
-    sessionTimeoutMsMin: options.sessionTimeoutMsMin ?? limits.sessionTimeoutMsMin,
-    sessionTimeoutMsMax: options.sessionTimeoutMsMax ?? limits.sessionTimeoutMsMax,
+    historyBytesMax: Math.max(historyBytesMax, limits.historyBytesMin),
+    snapshotTxns,
+    sessionTimeoutMsMin,
+    sessionTimeoutMsMax,
   }
 }
 
 const openData = async ({
   files,
-  options,
+  settings: { data, segmentBytes, log },
   config,
   server,
 }: {
   readonly files: Files | null
-  readonly options: ServerOptions
+  readonly settings: ServerSettings
   readonly config: ReplicaConfig
   readonly server: Server
 }): Promise<{ storage: Storage; recovered: Recovered }> => {
   let opened: OpenedStorage | null = null
   try {
-    const log = options.log
     opened = await openStorage({
-      directory: options.data,
-      ...(files === null ? {} : { files }),
-      ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
+      directory: data,
+      files: files ?? undefined,
+      segmentBytes,
       log: (level, message, fields) => log?.[level](fields, message),
       onDiskSpace: (ok) => server.diskSpace(ok),
       onFatal: (error) => server.fail(error),
     })
     const recovery = new Recovery(config)
     const recovered = recovery.finish(await opened.recover(recovery))
-    checkIdentity(recovered, config, options.data)
+    checkIdentity(recovered, config, data)
     return { storage: opened.storage, recovered }
   } catch (error) {
     await opened?.storage.close()
@@ -212,6 +229,7 @@ const checkIdentity = ({ hardState }: Recovered, config: ReplicaConfig, data: st
     'options',
     `${data} belongs to server ${hardState.serverId} of ${hardState.voters.join(', ')}: ` +
       'start it as that one, or name another directory.',
+    { option: 'data' },
   )
 }
 
@@ -219,7 +237,7 @@ const startErrorOf = (error: unknown): unknown => {
   if (error instanceof DamageError) return new StartError('damage', error.message, { cause: error })
   if (error instanceof DataDirectoryError) {
     const code = error.problem === 'noPermission' ? 'permission' : 'dataDirectory'
-    return new StartError(code, error.message, { cause: error })
+    return new StartError(code, error.message, { cause: error, option: 'data' })
   }
   return error
 }

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import {
   AuthFailedError,
@@ -129,4 +131,45 @@ t.test('SDK-32 a secret prints as stars', async (t) => {
   t.equal(JSON.stringify({ secret }), '{"secret":"***"}')
   t.equal(inspect({ secret }), '{ secret: *** }')
   t.equal(secret.reveal(), 'canary')
+})
+
+t.test('SDK-31 what an HTTP server answered is said in one line', async (t) => {
+  const other = createServer((_request, response) => {
+    response.writeHead(421)
+    response.end('this Host is not a name of the server\nand more')
+  })
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => other.close())
+  const address = `127.0.0.1:${(other.address() as AddressInfo).port}`
+  t.match(await rejection(connect(address, { connectTimeoutMs: 500 })), {
+    code: 'connectFailed',
+    message:
+      /HTTP 421 where a Conclave server was expected: this Host is not a name of the server\)/,
+  })
+})
+
+t.test('SDK-59 a client says which server it is attached to, while it is to one', async (t) => {
+  const [first, second] = await Promise.all([startFakeServer(), startFakeServer()])
+  const client = await connect(`${first.address},${second.address}`)
+  t.teardown(async () => {
+    await client.close({ timeoutMs: 1 })
+    await Promise.all([first.close(), second.close()])
+  })
+  const { address } = client.server ?? {}
+  t.strictSame(client.server, { address, serverId: 1, role: 'following', epoch: 4 })
+  const [here, there] = address === first.address ? [first, second] : [second, first]
+  t.equal(address, here.address)
+  const states: unknown[] = []
+  const isBack = new Promise<void>((resolve) => {
+    client.on('state', ({ state }) => {
+      states.push([state, client.server?.address])
+      if (state === 'connected') resolve()
+    })
+  })
+  await here.close()
+  await isBack
+  t.strictSame(states, [
+    ['suspended', undefined],
+    ['connected', there.address],
+  ])
 })

@@ -12,6 +12,7 @@ import {
   type OpResult,
   type ServerFrame,
   type ServerFrameOf,
+  type Epoch,
   type ServerId,
   type SessionId,
   type Xid,
@@ -89,6 +90,8 @@ export const connected = (
   zxid: 10 as Zxid,
   serverId: 1 as ServerId,
   resumed: false,
+  role: 'leading',
+  epoch: 1 as Epoch,
   ...fields,
 })
 

@@ -246,3 +246,40 @@ t.test('SDK-11 a reply that is not what its operation gives settles its call alo
   const effects = kit.hear({ ...readDone(1), result: ['?'] }, readDone(2))
   t.strictSame(settled(effects), ['r1 internal unknown', 'r2 done'])
 })
+
+t.test('SDK-61 a read whose answer is always too large is given up after three', async (t) => {
+  const kit = new MachineKit()
+  kit.attach()
+  kit.give(submit('w', set()), submit('small', read('/s')), submit('large', read('/l')))
+  kit.hear(setDone(1), readDone(2))
+  const lose = () => {
+    const connection = kit.machine.connection ?? 0
+    return kit.give({ input: 'lost', connection, reason: 'too large', isTooLarge: true })
+  }
+  kit.give(submit('next', read('/n')))
+  for (let i = 0; i < 2; i++) {
+    t.strictSame(settled(lose()), [])
+    t.strictSame(brief(kit.attach()), ['3 getData 2/0', '4 getData 3/0'])
+  }
+  t.strictSame(settled(lose()), ['large tooLarge notExecuted'])
+  t.strictSame(brief(kit.attach()), ['4 getData 3/0'], 'the others go on')
+  t.strictSame(settled(kit.hear(readDone(4))), ['next done'])
+})
+
+t.test('SDK-61 neither another loss nor another request counts', async (t) => {
+  const kit = new MachineKit()
+  kit.attach()
+  kit.give(submit('w', set()), submit('r', read()))
+  for (let i = 0; i < 5; i++) {
+    const connection = kit.machine.connection ?? 0
+    const lost = { input: 'lost', connection, reason: 'too large', isTooLarge: true } as const
+    t.strictSame(settled(kit.give(lost)), [], 'the answer that was due was that of a write')
+    kit.attach()
+  }
+  kit.hear(setDone(1))
+  for (let i = 0; i < 5; i++) {
+    t.strictSame(settled(kit.lose()), [], 'an ordinary loss')
+    kit.attach()
+  }
+  t.strictSame(settled(kit.hear(readDone(2))), ['r done'])
+})

@@ -99,6 +99,49 @@ t.test('SDK-38 a failed transaction names the operation and its path', async (t)
   t.ok((await rejection(client.transaction().commit())) instanceof BadArgumentsError)
 })
 
+t.test('SDK-63 a failed transaction says what became of each operation', async (t) => {
+  const { server, client } = await startPair(t, '/app')
+  server.answerWith(() => ({ failure: failure('badVersion', undefined, 1) }))
+  const start = () => client.transaction().create('/a').set('/b', null, { version: 3 })
+  t.match(await rejection(start().delete('/c').commit()), {
+    operations: [
+      { path: '/a', code: 'rolledBack' },
+      { path: '/b', code: 'badVersion' },
+      { path: '/c', code: 'notAttempted' },
+    ],
+  })
+  const either = start().if([{ path: '/x', exists: true }], (branch) => branch.delete('/c'))
+  t.match(await rejection(either.commit()), { index: 1, path: '/b', operations: null })
+  server.answerWith(() => ({ failure: failure('fenced') }))
+  t.match(await rejection(start().commit()), { index: null, operations: null })
+})
+
+t.test('SDK-68 a conditional transaction and its origin go their own ways', async (t) => {
+  const { server, client } = await startPair(t)
+  server.answerWith((op) =>
+    op.op === 'multi'
+      ? answer('multi', { branch: 'then', results: op.then.map(() => ({ path: null, stat })) })
+      : null,
+  )
+  const origin = client.transaction().add({ path: '/both', czxid: 1 }).set('/a', null)
+  const conditions = [{ path: '/x', exists: true }]
+  const first = origin.if(conditions, (branch) => branch.set('/first', null))
+  const second = origin.if(conditions, (branch) => branch)
+  first.add({ path: '/first', czxid: 2 })
+  origin.add({ path: '/origin', czxid: 3 }).set('/origin', null)
+  for (const each of [first, second, origin]) await each.commit()
+  const sent = opsOf(server).map((op) =>
+    op.op === 'multi'
+      ? [op.fences, op.then, op.else].map((ops) => ops.map(({ path }) => path))
+      : [],
+  )
+  t.strictSame(sent, [
+    [['/both', '/first'], ['/a', '/first'], ['/a']],
+    [['/both'], ['/a'], ['/a']],
+    [['/both', '/origin'], ['/a', '/origin'], []],
+  ])
+})
+
 t.test('SDK-39 a multi-read gives each read its own outcome', async (t) => {
   const { server, client } = await startPair(t, '/app')
   const none = { failure: null, exists: null, getData: null, getChildren: null, getAcl: null }

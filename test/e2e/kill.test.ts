@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Txn } from '@conclave/protocol/peer'
 import { hitsMin, killRun, roundsMin } from '../support/kill-run.js'
 import { sessionsMin, unansweredMin } from '../support/kill-rounds.js'
+import { differences, truthOf } from '../support/kill-truth.js'
 import type { SeenWrite, WireSpy } from '../support/wire-spy.js'
 
 t.setTimeout(110_000)
@@ -116,6 +117,14 @@ t.test('E2E-6 ephemerals live as long as their session', async (t) => {
 t.test('E2E-7 snapshot and log give the state that all of the log gives', async (t) => {
   const { digests } = await running
   t.equal(digests.recovered, digests.replayed)
+})
+
+t.test('E2E-8 a model of the rules, run over the log, tells each client the same', async (t) => {
+  const run = await running
+  const { faults, counts, model } = truthOf(run)
+  t.strictSame(faults.slice(0, 5), [])
+  t.ok(counts.acknowledged > 1_000 && counts.refused > 100, JSON.stringify(counts))
+  t.strictSame(differences(model.znodes(), run.tree), [])
 })
 
 /** How often a write went out on another connection than its first. */

@@ -25,9 +25,11 @@ t.test('PROTO-1 a connect opens a session', async (t) => {
   const client = await HandClient.attach(server.url)
   t.equal(client.subprotocol, 'conclave.v1')
   const connected = client.frames[0] as Frame
-  t.equal(connected.length, 7)
-  const [frame, sessionId, timeoutMs, ensembleId, zxid, serverId, resumed] = connected
+  t.equal(connected.length, 9)
+  const [frame, sessionId, timeoutMs, ensembleId, zxid, serverId, resumed, role, epoch] = connected
   t.strictSame([frame, timeoutMs, serverId, resumed], [1, 10_000, 1, false])
+  t.equal(role, 'leading')
+  t.ok((epoch as number) > 0)
   t.ok((sessionId as number) > 0 && (sessionId as number) <= (zxid as number))
   t.match(ensembleId, /^.{1,64}$/)
   await client.close()

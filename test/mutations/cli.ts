@@ -112,9 +112,16 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'CLI-15',
-    file: `${cli}/multi-step.ts`,
-    before: `transaction.add({ path: guarded, czxid: step.czxid })`,
-    after: `transaction.check(guarded)`,
+    file: `${cli}/multi/transaction-of.ts`,
+    before: `guarded.add({ path: path(part.path), czxid: part.czxid })`,
+    after: `path(part.path)`,
+    test: compiled('commands'),
+  },
+  {
+    rule: 'CLI-15',
+    file: `${cli}/multi/lines.ts`,
+    before: `['missing', () => ({ exists: false })]`,
+    after: `['missing', () => ({ exists: true })]`,
     test: compiled('commands'),
   },
   {
@@ -223,10 +230,31 @@ export const mutations: readonly Mutation[] = [
     test: compiled('process'),
   },
   {
+    rule: 'CLI-30',
+    file: `${cli}/program.ts`,
+    before: `isKnown ? [...rest, '--help'] : rest`,
+    after: `isKnown ? ['--help'] : rest`,
+    test: compiled('faults'),
+  },
+  {
+    rule: 'CLI-29',
+    file: `${cli}/connection.ts`,
+    before: `if (host.stderr.isTTY !== true) return`,
+    after: `if (host.stderr.isTTY === null) return`,
+    test: compiled('faults'),
+  },
+  {
     rule: 'CLI-28',
     file: `${cli}/main.ts`,
     before: `if (error.code === 'EPIPE') process.exit(exitCodes.brokenPipe.code)`,
     after: `if (error.code === 'EPIPE') process.exit(exitCodes.failed.code)`,
+    test: compiled('process'),
+  },
+  {
+    rule: 'CLI-27',
+    file: `${cli}/sentence.ts`,
+    before: "clientPort: '--client-port',",
+    after: "clientPort: '--port',",
     test: compiled('process'),
   },
 ]

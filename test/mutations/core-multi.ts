@@ -12,8 +12,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'MULTI-2',
     file: 'server/src/core/pipeline/outstanding.ts',
-    before: 'if (staged !== undefined) return staged ?? undefined',
-    after: 'if (staged === null) return undefined',
+    before: 'return staged === undefined ? this.#kept(path) : (staged ?? undefined)',
+    after: 'return staged === null ? undefined : this.#kept(path)',
     test: 'test/dist/server/core/pipeline/multi.test.js',
   },
   {

@@ -82,15 +82,15 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ZNODE-1',
     file: 'server/src/core/pipeline/prepare-change.ts',
-    before: 'const ephemeralOwner = isEphemeral ?',
-    after: "const ephemeralOwner = op.kind === 'ephemeral' ?",
+    before: "ephemeralOwner = kind === 'ephemeral' ?",
+    after: "ephemeralOwner = op.kind === 'ephemeral' ?",
     test: 'test/dist/server/core/tree/znode.test.js',
   },
   {
     rule: 'ZNODE-2',
     file: 'server/src/core/pipeline/prepare.ts',
-    before: 'const changes = ephemerals.map((znode)',
-    after: 'const changes = ephemerals.slice(0, 1).map((znode)',
+    before: 'const changes = ephemerals.map(([path, znode])',
+    after: 'const changes = ephemerals.slice(0, 1).map(([path, znode])',
     test: 'test/dist/server/core/tree/znode.test.js',
   },
   {
@@ -138,20 +138,20 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ZNODE-9',
     file: 'server/src/core/tree/data-tree.ts',
-    before: 'znode.mtime = timeMs',
-    after: 'znode.mtime = timeMs - 1',
+    before: 'mtime.set(row, timeMs)',
+    after: 'mtime.set(row, timeMs - 1)',
     test: 'test/dist/server/core/tree/znode.test.js',
   },
   {
     rule: 'ZNODE-10',
     file: 'server/src/core/tree/data-tree.ts',
-    before: 'znode.aversion = change.aversion',
-    after: 'znode.version = znode.aversion = change.aversion',
+    before: 'aversion.set(row, change.aversion)',
+    after: 'aversion.set(row, change.aversion); this.#store.columns.version.set(row, 1)',
     test: 'test/dist/server/core/tree/znode.test.js',
   },
   {
     rule: 'ZNODE-11',
-    file: 'server/src/core/tree/znode-store.ts',
+    file: 'server/src/core/tree/znode.ts',
     before: 'Math.min(2 * znode.childrenCreated - znode.numChildren,',
     after: 'Math.min(znode.childrenCreated,',
     test: 'test/dist/server/core/tree/znode.test.js',
@@ -159,8 +159,10 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ZNODE-12',
     file: 'server/src/core/tree/data-tree.ts',
-    before: 'znode.mzxid = zxid',
-    after: 'znode.mzxid = this.#existing(parentPath(znode.path)).pzxid = zxid',
+    before: 'mzxid.set(row, zxid)',
+    after:
+      'mzxid.set(row, zxid); ' +
+      'this.#store.columns.pzxid.set(this.#existing(parentPath(change.path)), zxid)',
     test: 'test/dist/server/core/tree/znode.test.js',
   },
   {
@@ -206,39 +208,18 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/core/tree/znode.test.js',
   },
   {
+    rule: 'ZNODE-17',
+    file: 'server/src/core/pipeline/replicated-state.ts',
+    before: 'this.#timeMs = header.timeMs',
+    after: '',
+    test: 'test/dist/server/core/tree/znode.test.js',
+  },
+  {
     rule: 'ZNODE-18',
     file: 'server/src/core/pipeline/prepare-change.ts',
     before: 'expected === -1 || expected === actual',
     after: 'expected === actual',
     test: 'test/dist/server/core/tree/znode.test.js',
-  },
-  {
-    rule: 'ZNODE-19',
-    file: 'server/src/core/frozen-table.ts',
-    before: 'item.snapshotMark === this.#id ||',
-    after: 'item.snapshotMark !== 0 ||',
-    test: 'test/dist/server/core/tree/snapshot.test.js',
-  },
-  {
-    rule: 'ZNODE-19',
-    file: 'server/src/core/frozen-table.ts',
-    before: 'this.#copies.delete(item)',
-    after: 'this.#copies.get(item)',
-    test: 'test/dist/server/core/tree/snapshot.test.js',
-  },
-  {
-    rule: 'ZNODE-19',
-    file: 'server/src/core/tree/znode-store.ts',
-    before: '.number(znode.ttlMs)',
-    after: '.number(0)',
-    test: 'test/dist/server/core/tree/snapshot.test.js',
-  },
-  {
-    rule: 'ZNODE-19',
-    file: 'server/src/core/sharded-map.ts',
-    before: 'if (deleted) this.#size -= 1',
-    after: 'if (deleted) this.#size -= 2',
-    test: 'test/dist/server/core/tree/tables.test.js',
   },
   {
     rule: 'ZNODE-20',
@@ -249,14 +230,14 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'ZNODE-20',
-    file: 'server/src/core/tree/znode-store.ts',
+    file: 'server/src/core/tree/znode.ts',
     before: 'znode.numChildren, Number.MAX_SAFE_INTEGER)',
     after: 'znode.numChildren, Infinity)',
     test: 'test/dist/server/core/tree/sequence.test.js',
   },
   {
     rule: 'ZNODE-21',
-    file: 'server/src/core/tree/znode-store.ts',
+    file: 'server/src/core/tree/znode.ts',
     before: 'childrenCreated: znode.childrenCreated,',
     after: 'childrenCreated: 0,',
     test: 'test/dist/server/core/tree/snapshot.test.js',

@@ -54,8 +54,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'DISK-8',
     file: 'server/src/runtime/storage/log-recovery.ts',
-    before: 'await wipeTail(this.#context, image, item.offset)',
-    after: 'if (item.offset < 0) await wipeTail(this.#context, image, item.offset)',
+    before: 'const torn = firstNonZero(bytes, end)',
+    after: 'const torn = firstNonZero(bytes, bytes.length)',
     test: 'test/dist/server/runtime/storage/damage.test.js',
   },
   {
@@ -70,14 +70,14 @@ export const mutations: readonly Mutation[] = [
     file: 'server/src/runtime/storage/batch.ts',
     before: 'if (crc32(body) !== at.readUInt32BE(44)) {',
     after: 'if (body.length < 0) {',
-    test: 'test/dist/server/runtime/storage/damage.test.js',
+    test: 'test/dist/server/runtime/storage/flips.test.js',
   },
   {
     rule: 'DISK-11',
     file: 'server/src/runtime/storage/record-chain.ts',
     before: 'if (record.epoch < epoch) return',
     after: 'if (record.epoch < 0) return',
-    test: 'test/dist/server/runtime/storage/persist.test.js',
+    test: 'test/dist/server/runtime/storage/damage.test.js',
   },
   {
     rule: 'DISK-12',
@@ -195,8 +195,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'DISK-28',
     file: 'server/src/runtime/storage/storage.ts',
-    before: 'queue.whenIdle(() => wal.writeEndMark(resolve))',
-    after: 'queue.whenIdle(resolve)',
+    before: 'queue.whenIdle(() => wal.writeEndMark(() => wal.writeEndMark(resolve)))',
+    after: 'queue.whenIdle(() => wal.writeEndMark(resolve))',
     test: 'test/dist/server/runtime/storage/persist.test.js',
   },
   {
@@ -212,5 +212,100 @@ export const mutations: readonly Mutation[] = [
     before: 'records: batch.records.length }',
     after: 'records: 0 }',
     test: 'test/dist/server/runtime/storage/inspect.test.js',
+  },
+  {
+    rule: 'DISK-34',
+    file: 'protocol/src/peer/txn.ts',
+    before: 'this.#placesByKey.get(key) ?? this.acls',
+    after: 'this.acls',
+    test: 'test/dist/protocol/txn.test.js',
+  },
+  {
+    rule: 'DISK-34',
+    file: 'protocol/src/peer/txn.ts',
+    before: 'const acl = acls[place]',
+    after: 'const acl = acls[place] ?? acls[0]',
+    test: 'test/dist/protocol/txn.test.js',
+  },
+  {
+    rule: 'DISK-31',
+    file: 'server/src/runtime/storage/log-pieces.ts',
+    before: 'segments.slice(index + 1).map',
+    after: 'segments.slice(index + 2).map',
+    test: 'test/dist/server/runtime/storage/log-pieces.test.js',
+  },
+  {
+    rule: 'DISK-31',
+    file: 'server/src/runtime/storage/log-pieces.ts',
+    before: 'if (record.zxid < through && bytes < bytesMax) continue',
+    after: 'if (record.zxid < through && bytes < bytesMax * 9) continue',
+    test: 'test/dist/server/runtime/storage/log-pieces.test.js',
+  },
+  {
+    rule: 'DISK-31',
+    file: 'server/src/runtime/storage/log-pieces.ts',
+    before: 'this.#remember(record.zxid, place)',
+    after: 'if (txns.length === 0) this.#remember(record.zxid, place)',
+    test: 'test/dist/server/runtime/storage/log-pieces.test.js',
+  },
+  {
+    rule: 'DISK-31',
+    file: 'server/src/runtime/storage/log-pieces.ts',
+    before: "if (errorCode(error) !== 'ENOENT') log(",
+    after: "if (errorCode(error) !== '') log(",
+    test: 'test/dist/server/runtime/storage/log-pieces.test.js',
+  },
+  {
+    rule: 'DISK-31',
+    file: 'server/src/runtime/storage/log-pieces.ts',
+    before: 'Math.min(first.bytes ?? windowBytes, segmentBytesMax)',
+    after: 'Math.min(windowBytes, segmentBytesMax)',
+    test: 'test/dist/server/runtime/storage/log-pieces.test.js',
+  },
+  {
+    rule: 'DISK-31',
+    file: 'server/src/runtime/storage/storage.ts',
+    before: 'snapshots.stop(), pieces.settle()',
+    after: 'snapshots.stop(), pieces',
+    test: 'test/dist/server/runtime/storage/log-pieces.test.js',
+  },
+  {
+    rule: 'DISK-23',
+    file: 'server/src/runtime/storage/data-directory.ts',
+    before: `const held = await lock(directory)
+    try {
+      await checkOrBegin(files, directory)`,
+    after: `await checkOrBegin(files, directory)
+    const held = await lock(directory)
+    try {`,
+    test: 'test/dist/server/runtime/storage/directory.test.js',
+  },
+  {
+    rule: 'DISK-23',
+    file: 'server/src/runtime/storage/data-directory.ts',
+    before: "if (errorCode(error) !== 'EEXIST') throw error",
+    after: 'throw error',
+    test: 'test/dist/server/runtime/storage/directory.test.js',
+  },
+  {
+    rule: 'DISK-31',
+    file: 'server/src/runtime/storage/log-pieces.ts',
+    before: 'if (record.zxid <= after) continue',
+    after: '',
+    test: 'test/dist/server/runtime/storage/log-pieces.test.js',
+  },
+  {
+    rule: 'DISK-33',
+    file: 'server/src/runtime/storage/log-recovery.ts',
+    before: 'const batch = bytes.subarray(lastBatch, end)',
+    after: 'const batch = bytes.subarray(end, end)',
+    test: 'test/dist/server/runtime/storage/failed-write.test.js',
+  },
+  {
+    rule: 'DISK-32',
+    file: 'server/src/runtime/storage/segment-files.ts',
+    before: 'await completed<void>((done) => files.syncDirectory(directory, done))',
+    after: 'await attempted<void>((done) => files.syncDirectory(directory, done))',
+    test: 'test/dist/server/runtime/storage/failed-write.test.js',
   },
 ]

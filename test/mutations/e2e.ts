@@ -16,9 +16,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'PROTO-2',
-    file: 'server/src/core/tree/znode-store.ts',
-    before: 'dataLength: znode.data?.length ?? 0,',
-    after: 'dataLength: (znode.data?.length ?? 0) + 1,',
+    file: 'server/src/core/tree/znode.ts',
+    before: 'dataLength: znode.dataLength,',
+    after: 'dataLength: znode.dataLength + 1,',
     test: raw,
   },
   {
@@ -178,6 +178,13 @@ export const mutations: readonly Mutation[] = [
     file: 'server/src/core/session/session-table.ts',
     before: 'this.#frozen?.touch(entry)\n    const { results } = entry.state',
     after: 'const { results } = entry.state',
+    test: kill,
+  },
+  {
+    rule: 'E2E-8',
+    file: 'server/src/core/tree/data-tree.ts',
+    before: 'childrenCreated.set(parent, ordinal + 1)\n    pzxid.set(parent, zxid)',
+    after: 'childrenCreated.set(parent, ordinal + 1)\n    if (ordinal < 0) pzxid.set(parent, zxid)',
     test: kill,
   },
 ]

@@ -3,6 +3,13 @@ import type { Mutation } from './mutation.js'
 /** What users of the client SDK see. */
 export const mutations: readonly Mutation[] = [
   {
+    rule: 'SDK-59',
+    file: 'client-sdk/src/session/machine.ts',
+    before: `return this.#link.phase === 'ready' ? this.#link.server : null`,
+    after: `return 'server' in this.#link ? { ...this.#link.server, role: 'leading' } : null`,
+    test: 'test/dist/client-sdk/connect.test.js',
+  },
+  {
     rule: 'SDK-29',
     file: 'client-sdk/src/connect-string.ts',
     before: 'number > 65_535',
@@ -11,16 +18,16 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'SDK-30',
-    file: 'client-sdk/src/connect.ts',
-    before: 'if (unknown !== undefined) {',
-    after: "if (unknown === '') {",
+    file: 'client-sdk/src/checked.ts',
+    before: 'if (stranger !== undefined) {',
+    after: "if (stranger === '') {",
     test: 'test/dist/client-sdk/connect.test.js',
   },
   {
     rule: 'SDK-31',
     file: 'client-sdk/src/connect.ts',
-    before: 'late = noAnswer(runner.reasons,',
-    after: 'late = noAnswer(new Map(),',
+    before: 'tried = new Map(runner.reasons)',
+    after: 'tried = new Map()',
     test: 'test/dist/client-sdk/connect.test.js',
   },
   {
@@ -33,8 +40,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SDK-33',
     file: 'client-sdk/src/tree-operations.ts',
-    before: 'return withStat ?',
-    after: 'return !withStat ?',
+    before: 'return given.withStat === true ?',
+    after: 'return given.withStat !== true ?',
     test: 'test/dist/client-sdk/client.test.js',
   },
   {
@@ -47,15 +54,15 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SDK-35',
     file: 'client-sdk/src/client.ts',
-    before: 'total += piece.count',
-    after: 'total = piece.count',
+    before: 'total += count',
+    after: 'total = count',
     test: 'test/dist/client-sdk/client.test.js',
   },
   {
     rule: 'SDK-36',
     file: 'client-sdk/src/listing.ts',
-    before: 'isFirst = false',
-    after: 'isFirst = cursor !== null',
+    before: 'this.#page(cursor, cursor === null ? watched : null)',
+    after: 'this.#page(cursor, watched)',
     test: 'test/dist/client-sdk/client.test.js',
   },
   {
@@ -90,16 +97,16 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SDK-41',
     file: 'client-sdk/src/request-context.ts',
-    before: 'if (frameSizeBound(op) > limits.frameBytesMax) {',
-    after: 'if (frameSizeBound(op) > Infinity) {',
+    before: 'if (frameSizeBound(sound) > limits.frameBytesMax) {',
+    after: 'if (frameSizeBound(sound) > Infinity) {',
     test: 'test/dist/client-sdk/client.test.js',
   },
   {
     rule: 'SDK-42',
     file: 'client-sdk/src/session/runner.ts',
-    before: 'reject(reason as Error)',
-    after: 'reject(new Error(String(reason)))',
-    test: 'test/dist/client-sdk/client.test.js',
+    before: '=> reject(reason as Error)',
+    after: '=> reject(new Error(String(reason)))',
+    test: 'test/dist/client-sdk/waiting.test.js',
   },
   {
     rule: 'SDK-43',
@@ -153,8 +160,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SDK-50',
     file: 'client-sdk/src/watch.ts',
-    before: "failure.code === 'closing' ? null",
-    after: "failure.code === 'noNode' ? null",
+    before: "failure.code === 'closing' ? 'quietly'",
+    after: "failure.code === 'noNode' ? 'quietly'",
     test: 'test/dist/client-sdk/watch.test.js',
   },
   {
@@ -202,8 +209,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SDK-57',
     file: 'client-sdk/src/connect.ts',
-    before: 'cancelTimer()',
-    after: 'void cancelTimer',
+    before: 'wait.end()',
+    after: 'void wait',
     test: 'test/dist/client-sdk/real-session.test.js',
   },
   {
@@ -212,5 +219,75 @@ export const mutations: readonly Mutation[] = [
     before: '"bundleDependencies": [',
     after: '"unbundledDependencies": [',
     test: 'test/dist/client-sdk/pack.test.js',
+  },
+  {
+    rule: 'SDK-69',
+    file: 'client-sdk/src/checked.ts',
+    before: 'if (value !== undefined && !fits(value))',
+    after: 'if (value === null && !fits(value))',
+    test: 'test/dist/client-sdk/arguments.test.js',
+  },
+  {
+    rule: 'SDK-60',
+    file: 'client-sdk/src/codecs.ts',
+    before: 'if (encoded instanceof Uint8Array) return new Uint8Array(encoded)',
+    after: 'if (encoded instanceof Uint8Array) return encoded',
+    test: 'test/dist/client-sdk/arguments.test.js',
+  },
+  {
+    rule: 'SDK-61',
+    file: 'client-sdk/src/session/pending-requests.ts',
+    before: 'due.isWrite || due.role',
+    after: 'due.role',
+    test: 'test/dist/client-sdk/machine-requests.test.js',
+  },
+  {
+    rule: 'SDK-62',
+    file: 'client-sdk/src/session/wait.ts',
+    before: 'const shared = this.#bySignal.get(signal) ?? this.#listen(signal)',
+    after: 'const shared = this.#listen(signal)',
+    test: 'test/dist/client-sdk/waiting.test.js',
+  },
+  {
+    rule: 'SDK-63',
+    file: 'client-sdk/src/request-context.ts',
+    before: "'rolledBack' : 'notAttempted'",
+    after: "'notAttempted' : 'rolledBack'",
+    test: 'test/dist/client-sdk/transaction.test.js',
+  },
+  {
+    rule: 'SDK-64',
+    file: 'client-sdk/src/session/calls.ts',
+    before: 'if (token === null || isAborted) return',
+    after: 'if (token === null || (isAborted && token === null)) return',
+    test: 'test/dist/client-sdk/machine-schedules.test.js',
+  },
+  {
+    rule: 'SDK-65',
+    file: 'client-sdk/src/watch.ts',
+    before: 'this.#wait?.end()',
+    after: 'void this.#wait',
+    test: 'test/dist/client-sdk/schedules.test.js',
+  },
+  {
+    rule: 'SDK-66',
+    file: 'client-sdk/src/listing.ts',
+    before: 'watched?.fail(error)',
+    after: 'void watched',
+    test: 'test/dist/client-sdk/client.test.js',
+  },
+  {
+    rule: 'SDK-67',
+    file: 'client-sdk/src/session/bounds.ts',
+    before: 'waitingRequestsMax: 1_000_000',
+    after: 'waitingRequestsMax: 1_000',
+    test: 'test/dist/client-sdk/waiting.test.js',
+  },
+  {
+    rule: 'SDK-68',
+    file: 'client-sdk/src/transaction.ts',
+    before: 'this.#guards = [...parts.guards]',
+    after: 'this.#guards = parts.guards as Fence[]',
+    test: 'test/dist/client-sdk/transaction.test.js',
   },
 ]

@@ -1,54 +1,154 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { HardState, Txn } from '@conclave/protocol/peer'
 import type { SnapshotView } from '#server/core/effect.js'
 import type { StorageOptions } from '#server/runtime/storage/index.js'
 import { open, type PersistParts, persistOf, type Reading, saveSnapshot } from './storage-kit.js'
-import { type Choose, VirtualDisk } from './virtual-disk.js'
+import { type Choose, type Schedule, VirtualDisk } from './virtual-disk.js'
 
-/** What a server does to its disk, in order. Persists in a row are not waited for. */
+/** What a server does to its disk, in order. Persists in a row go into one batch. */
 export type CrashStep =
   | { readonly step: 'persist'; readonly parts: PersistParts }
-  | { readonly step: 'snapshot'; readonly view: () => SnapshotView }
+  | {
+      readonly step: 'snapshot'
+      readonly view: () => SnapshotView
+      /** What follows is not held up by it. */
+      readonly isMeanwhile?: boolean
+    }
+  /** Wait for all before it. */
+  | { readonly step: 'settle' }
   /** Close, or be killed, and start again. */
   | { readonly step: 'restart'; readonly isClean: boolean }
 
 export interface CrashReport {
+  /** How many different disks were started from. */
   readonly states: number
   readonly cutPoints: number
+  /** Cut points with more than `subsetsMax` subsets, of which only some were taken. */
+  readonly sampled: number
+  /** In which operations the machine stopped, as `rename log-next.tmp`. */
+  readonly stoppedIn: ReadonlySet<string>
   /** One sentence for each state that lost something or did not start. */
   readonly failures: readonly string[]
 }
 
+export interface CrashOptions {
+  readonly storage?: Partial<StorageOptions>
+  /** When operations of the disk complete: by default before anything else is begun. */
+  readonly schedule?: Schedule
+  /** Up to so many subsets of what is not synced are all taken. */
+  readonly subsetsMax: number
+  /**
+   * Also stops the machine again in each operation of the recovery, as often as it takes, with up
+   * to so many subsets each time; 0 for not at all.
+   */
+  readonly recoverySubsetsMax: number
+}
+
 /**
  * Stops the machine in each changing operation of the scenario, takes every disk that may then be
- * found (or many of them, when they are too many), and starts from it.
+ * found, whatever subset of the unsynced sectors, sizes and directory entries it has kept, and
+ * starts from it.
  */
 export const enumerateCrashes = async (
   steps: readonly CrashStep[],
-  changed: Partial<StorageOptions> = {},
+  options: CrashOptions,
 ): Promise<CrashReport> => {
-  const history = historyOf(steps)
-  const failures: string[] = []
-  let states = 0
+  const search = new Search(steps, options)
   let cutPoint = 1
   for (; ; cutPoint++) {
-    const disk = new VirtualDisk()
-    const run = new Run(disk, changed)
+    const run = new Run(new VirtualDisk(options.schedule), options.storage ?? {})
     const isDone = await Promise.race([
       run.perform(steps).then(() => true),
       run.dieAt(cutPoint).then(() => false),
     ])
-    for (const choose of choices((pick) => void run.disk.powerLoss(pick))) {
-      states += 1
-      const failure = await judge(run.disk.powerLoss(choose), history, run.acknowledged)
-      if (failure !== null) failures.push(`stopped in operation ${cutPoint}: ${failure}`)
-    }
+    const { disk, acknowledged } = run
+    if (!isDone) search.stoppedIn(disk)
+    await search.from(disk, acknowledged, `stopped in operation ${cutPoint}`)
     // Last, because it goes on with this very disk: the process is killed, the machine is not.
-    states += 1
-    const failure = await judge(run.disk.processCrash(), history, run.acknowledged)
-    if (failure !== null) failures.push(`killed in operation ${cutPoint}: ${failure}`)
+    search.found(disk.processCrash(), acknowledged, `killed in operation ${cutPoint}`)
+    await search.settle()
     if (isDone) break
   }
-  return { states, cutPoints: cutPoint, failures }
+  return search.report(cutPoint)
+}
+
+interface FoundState {
+  readonly disk: VirtualDisk
+  readonly acknowledged: number
+  readonly how: string
+}
+
+/** The disks that were found and those that are to be started from. */
+class Search {
+  readonly #history: History
+  readonly #options: CrashOptions
+  readonly #seen = new Set<string>()
+  readonly #waiting: FoundState[] = []
+  readonly #stoppedIn = new Set<string>()
+  readonly #failures: string[] = []
+  #sampled = 0
+
+  constructor(steps: readonly CrashStep[], options: CrashOptions) {
+    this.#history = historyOf(steps)
+    this.#options = options
+  }
+
+  stoppedIn(disk: VirtualDisk): void {
+    const operation = disk.operations.at(-1)
+    if (operation === undefined) return
+    this.#stoppedIn.add(`${operation.kind} ${operation.path.replace(/^.*\//, '')}`)
+  }
+
+  /** Every disk that a loss of power may leave of this one. */
+  async from(disk: VirtualDisk, acknowledged: number, how: string): Promise<void> {
+    const subsets = new Subsets(this.#options.subsetsMax)
+    for (const choose of subsets.all()) this.found(disk.fork(choose), acknowledged, how)
+    if (subsets.isSampled) this.#sampled += 1
+    await this.settle()
+  }
+
+  found(disk: VirtualDisk, acknowledged: number, how: string): void {
+    const key = `${acknowledged} ${disk.fingerprint()}`
+    if (this.#seen.has(key)) return
+    this.#seen.add(key)
+    this.#waiting.push({ disk, acknowledged, how })
+  }
+
+  /** Starts from all that was found, and from what is found meanwhile. */
+  async settle(): Promise<void> {
+    for (let state = this.#waiting.pop(); state !== undefined; state = this.#waiting.pop()) {
+      if (this.#options.recoverySubsetsMax > 0) await this.#stopRecovery(state)
+      const failure = await judge(state.disk, this.#history, state.acknowledged)
+      if (failure !== null) this.#failures.push(`${state.how}: ${failure}`)
+    }
+  }
+
+  report(cutPoints: number): CrashReport {
+    return {
+      states: this.#seen.size,
+      cutPoints,
+      sampled: this.#sampled,
+      stoppedIn: this.#stoppedIn,
+      failures: this.#failures,
+    }
+  }
+
+  async #stopRecovery({ disk, acknowledged, how }: FoundState): Promise<void> {
+    for (let cutPoint = 1; ; cutPoint++) {
+      // What is on the platter: nothing of it is unsynced.
+      const again = disk.fork((count) => count - 1)
+      const opening = open(again).then(
+        () => true,
+        () => true,
+      )
+      const isDone = await Promise.race([opening, again.dieAt(cutPoint).then(() => false)])
+      if (isDone) return
+      const subsets = new Subsets(this.#options.recoverySubsetsMax)
+      for (const choose of subsets.all()) {
+        this.found(again.fork(choose), acknowledged, `${how}, recovery stopped in ${cutPoint}`)
+      }
+    }
+  }
 }
 
 class Run {
@@ -89,8 +189,11 @@ class Run {
       }
       await Promise.all(inFlight)
       inFlight = []
+      if (step.step === 'settle') continue
       if (step.step === 'snapshot') {
-        await saveSnapshot(opened.storage, step.view())
+        const saved = saveSnapshot(opened.storage, step.view()).then(() => undefined)
+        if (step.isMeanwhile === true) inFlight.push(saved)
+        else await saved
       } else {
         if (step.isClean) await opened.storage.close()
         const before = this.disk.mutations
@@ -109,23 +212,27 @@ class Run {
   }
 }
 
-interface State {
+export interface HistoryState {
   readonly txns: readonly string[]
   readonly epoch: number | null
 }
 
-interface History {
+export interface History {
   /** The state after each thing that may be durable by itself. */
-  readonly states: readonly State[]
+  readonly states: readonly HistoryState[]
   /** After so many persists are done, which state is the least that must be there. */
   readonly least: readonly number[]
+  /** By zxid. */
+  readonly snapshots: ReadonlyMap<number, () => SnapshotView>
 }
 
-const historyOf = (steps: readonly CrashStep[]): History => {
-  let state: State = { txns: [], epoch: null }
+export const historyOf = (steps: readonly CrashStep[]): History => {
+  let state: HistoryState = { txns: [], epoch: null }
   const states = [state]
   const least = [0]
+  const snapshots = new Map<number, () => SnapshotView>()
   for (const step of steps) {
+    if (step.step === 'snapshot') snapshots.set(step.view().header.zxid, step.view)
     if (step.step !== 'persist') continue
     const { truncateAfter, txns = [], hardState } = step.parts
     if (truncateAfter !== undefined) {
@@ -137,11 +244,11 @@ const historyOf = (steps: readonly CrashStep[]): History => {
     if (hardState !== undefined) states.push((state = { ...state, epoch: epochOf(hardState) }))
     least.push(states.length - 1)
   }
-  return { states, least }
+  return { states, least, snapshots }
 }
 
 /** Starts from the disk, compares, loses power again at once, and compares with that. */
-const judge = async (
+export const judge = async (
   disk: VirtualDisk,
   history: History,
   acknowledged: number,
@@ -158,6 +265,10 @@ const judge = async (
     return `has ${summary(reading)}, which is not state ${least} or a later one`
   }
   if (reading.commit > reading.last.zxid) return `has the commit mark ${reading.commit}`
+  const { snapshot } = reading
+  if (snapshot !== null && !isSnapshot(reading, history.snapshots.get(snapshot.zxid))) {
+    return `has another snapshot at ${snapshot.zxid} than was saved`
+  }
   try {
     const again = (await open(disk.powerLoss(() => 0))).reading
     if (summary(again) === summary(reading)) return null
@@ -167,7 +278,7 @@ const judge = async (
   }
 }
 
-const isState = (reading: Reading, state: State): boolean => {
+const isState = (reading: Reading, state: HistoryState): boolean => {
   const kept = reading.txns.map(describe)
   const epoch = reading.hardState === null ? null : epochOf(reading.hardState)
   const covered = reading.snapshot?.zxid ?? 0
@@ -175,6 +286,14 @@ const isState = (reading: Reading, state: State): boolean => {
   if (first > covered || first < 0) return false
   if (reading.last.zxid !== state.txns.length || epoch !== state.epoch) return false
   return kept.every((txn, index) => txn === state.txns[first + index])
+}
+
+const isSnapshot = (reading: Reading, saved: (() => SnapshotView) | undefined): boolean => {
+  const view = saved?.()
+  return isDeepStrictEqual(
+    [reading.snapshot, reading.entries],
+    [view?.header, view?.next(Number.MAX_SAFE_INTEGER)],
+  )
 }
 
 const summary = (reading: Reading): string =>
@@ -190,48 +309,40 @@ const describe = ({ zxid, epoch }: Txn): string => `${zxid}.${epoch}`
 const epochOf = ({ currentEpoch }: HardState): number => currentEpoch
 
 /**
- * All combinations of what may have reached the disk when they are few; otherwise none, all, each
- * alone, all but each, and some at random.
+ * All combinations of what may have reached the disk when they are few; otherwise none, all, and
+ * many at random.
  */
-function* choices(probe: (choose: Choose) => void): Generator<Choose> {
-  const counts: number[] = []
-  probe((count) => {
-    counts.push(count)
-    return 0
-  })
-  const all = counts.reduce((product, count) => product * count, 1)
-  if (all <= exhaustiveMax) {
-    for (let number = 0; number < all; number++) yield digits(number)
-    return
+class Subsets {
+  isSampled = false
+  readonly #max: number
+
+  constructor(max: number) {
+    this.#max = max
   }
-  yield () => 0
-  yield (count) => count - 1
-  for (let place = 0; place < counts.length; place++) {
-    yield at((index, count) => (index === place ? count - 1 : 0))
-    yield at((index, count) => (index === place ? 0 : count - 1))
-  }
-  for (let seed = 1; seed <= randomMax; seed++) {
-    let state = seed
-    yield (count) => {
-      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-      return (state >>> 8) % count
+
+  *all(): Generator<Choose> {
+    // What is asked depends on what was answered: a file whose entry is gone has no sectors.
+    let path: number[] = []
+    for (let taken = 0; taken < this.#max; taken++) {
+      const counts: number[] = []
+      const answers = path
+      yield (count) => {
+        counts.push(count)
+        return answers[counts.length - 1] ?? 0
+      }
+      path = counts.map((_, i) => answers[i] ?? 0)
+      while (path.length > 0 && (path.at(-1) ?? 0) + 1 >= (counts[path.length - 1] ?? 0)) path.pop()
+      if (path.length === 0) return
+      path.push((path.pop() ?? 0) + 1)
+    }
+    this.isSampled = true
+    yield (count) => count - 1
+    for (let seed = 1; seed <= this.#max; seed++) {
+      let state = seed
+      yield (count) => {
+        state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+        return (state >>> 8) % count
+      }
     }
   }
 }
-
-const digits = (number: number): Choose => {
-  let rest = number
-  return (count) => {
-    const digit = rest % count
-    rest = Math.floor(rest / count)
-    return digit
-  }
-}
-
-const at = (pick: (index: number, count: number) => number): Choose => {
-  let index = 0
-  return (count) => pick(index++, count)
-}
-
-const exhaustiveMax = 64
-const randomMax = 12

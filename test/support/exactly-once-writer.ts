@@ -19,6 +19,10 @@ export class ExactlyOnceWriter {
   /** The versions of the shared znode that this writer's sets made. */
   readonly sharedVersions: number[] = []
   readonly faults: string[] = []
+  /** What each call was told, in the order of the calls, those of the preparation left out. */
+  readonly told: Told[] = []
+  /** How many writes the preparation has sent. */
+  prepared = 0
   /** The znodes below the root, by name, as they must be once nothing is in flight. */
   readonly children = new Set<string>(['chain', 'multis'])
   chain = 0
@@ -47,6 +51,7 @@ export class ExactlyOnceWriter {
     await client.create(`${root}/chain`)
     await client.create(`${root}/multis`)
     for (const path of this.ephemerals) await client.create(path, null, { kind: 'ephemeral' })
+    this.prepared = this.spy.writes.size
   }
 
   /**
@@ -92,7 +97,7 @@ export class ExactlyOnceWriter {
     switch (number % 10) {
       case 0:
       case 1:
-        return this.#create(`c-${number}`)
+        return this.#create(`c-${number}`, number % 50 === 1 ? 'ephemeral' : 'persistent')
       case 2:
         return this.#createAgain(`c-${number - 1}`)
       case 3:
@@ -101,7 +106,7 @@ export class ExactlyOnceWriter {
       case 5:
         return this.#setStale()
       case 6:
-        return this.#createJob()
+        return this.#createJob(number % 30 === 6 ? 'ephemeralSequential' : 'sequential')
       case 7:
         return this.#multi(`m-${number}`)
       case 8:
@@ -111,10 +116,12 @@ export class ExactlyOnceWriter {
     }
   }
 
-  async #create(name: string): Promise<void> {
+  async #create(name: string, kind: 'persistent' | 'ephemeral'): Promise<void> {
     this.children.add(name)
     const { root } = this
-    const { path, stat } = await this.client.create(`${root}/${name}`, filler, { withStat: true })
+    const { path, stat } = await this.#tell(
+      this.client.create(`${root}/${name}`, filler, { kind, withStat: true }),
+    )
     this.#expect('create', [path, stat.version, stat.mzxid], [`${root}/${name}`, 0, stat.czxid])
   }
 
@@ -126,7 +133,7 @@ export class ExactlyOnceWriter {
   /** Each set names the version that the one before it makes. */
   async #setChain(): Promise<void> {
     const version = this.chain++
-    const stat = await this.client.set(`${this.root}/chain`, filler, { version })
+    const stat = await this.#tell(this.client.set(`${this.root}/chain`, filler, { version }))
     this.#expect('set', stat.version, version + 1)
   }
 
@@ -136,20 +143,20 @@ export class ExactlyOnceWriter {
     await this.#refused(this.client.set(`${this.root}/chain`, filler, { version }), BadVersionError)
   }
 
-  async #createJob(): Promise<void> {
-    const path = await this.client.create('/jobs/job-', filler, { kind: 'sequential' })
+  async #createJob(kind: 'sequential' | 'ephemeralSequential'): Promise<void> {
+    const path = await this.#tell(this.client.create('/jobs/job-', filler, { kind }))
     this.jobs.push(path)
   }
 
   async #multi(name: string): Promise<void> {
     this.children.add(name)
     const count = ++this.multis
-    const [path, stat] = await this.client
+    const transaction = this.client
       .transaction()
       .create(`${this.root}/${name}`, filler)
       .check(ref(0), { version: 0 })
       .set(`${this.root}/multis`, ref(0), { version: count - 1 })
-      .commit()
+    const [path, stat] = await this.#tell(transaction.commit())
     this.#expect('multi', [path, stat.version], [`${this.root}/${name}`, count])
   }
 
@@ -164,11 +171,11 @@ export class ExactlyOnceWriter {
 
   async #delete(name: string): Promise<void> {
     this.children.delete(name)
-    await this.client.delete(`${this.root}/${name}`)
+    await this.#tell(this.client.delete(`${this.root}/${name}`))
   }
 
   async #setShared(): Promise<void> {
-    const { version } = await this.client.set('/shared', filler)
+    const { version } = await this.#tell(this.client.set('/shared', filler))
     this.sharedVersions.push(version)
   }
 
@@ -177,7 +184,7 @@ export class ExactlyOnceWriter {
     expected: typeof NodeExistsError | typeof BadVersionError,
   ): Promise<void> {
     try {
-      await call
+      await this.#tell(call)
     } catch (error) {
       if (!(error instanceof expected)) throw error
       this.refusals += 1
@@ -186,12 +193,33 @@ export class ExactlyOnceWriter {
     this.faults.push(`${this.root}: ${expected.name} did not come`)
   }
 
+  #tell<T>(call: Promise<T>): Promise<T> {
+    this.told.push(tellingOf(call))
+    return call
+  }
+
   #expect(what: string, found: unknown, wanted: unknown): void {
     if (isDeepStrictEqual(found, wanted)) return
     this.faults.push(
       `${this.root}: ${what}: ${JSON.stringify(found)}, not ${JSON.stringify(wanted)}`,
     )
   }
+}
+
+/** What the promise of a call has said; null while it has said nothing. */
+export interface Told {
+  value: unknown
+  error: unknown
+  isSettled: boolean
+}
+
+export const tellingOf = (call: Promise<unknown>): Told => {
+  const told: Told = { value: null, error: null, isSettled: false }
+  call.then(
+    (value) => Object.assign(told, { value, isSettled: true }),
+    (error: unknown) => Object.assign(told, { error, isSettled: true }),
+  )
+  return told
 }
 
 const callsPerTurn = 40

@@ -1,15 +1,20 @@
 import type { Completion, Files, OpenFile } from '#server/runtime/storage/index.js'
 import { nodeFiles } from '#server/runtime/storage/index.js'
 
-/** The real file system, where nothing can be written any more from some moment on. */
+/** The real file system, where nothing can be written while it fails. */
 export class FailingFiles implements Files {
   isFailing = false
+  readonly #code: 'EIO' | 'ENOSPC'
   readonly rename: Files['rename'] = (from, to, done) => nodeFiles.rename(from, to, done)
   readonly unlink: Files['unlink'] = (path, done) => nodeFiles.unlink(path, done)
   readonly list: Files['list'] = (directory, done) => nodeFiles.list(directory, done)
   readonly mkdir: Files['mkdir'] = (path, done) => nodeFiles.mkdir(path, done)
   readonly syncDirectory: Files['syncDirectory'] = (path, done) =>
     nodeFiles.syncDirectory(path, done)
+
+  constructor(code: 'EIO' | 'ENOSPC' = 'EIO') {
+    this.#code = code
+  }
 
   open: Files['open'] = (path, mode, done) => {
     nodeFiles.open(path, mode, (error, file) => {
@@ -23,7 +28,7 @@ export class FailingFiles implements Files {
       (write: (done: Completion<void>) => void) =>
       (done: Completion<void>): void => {
         if (!this.isFailing) return write(done)
-        const error = Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' })
+        const error = Object.assign(new Error(`${this.#code}: write`), { code: this.#code })
         setImmediate(() => done(error, undefined))
       }
     return {

@@ -9,6 +9,7 @@ import {
   type OpName,
   type OpResult,
   type ServerFrame,
+  type Epoch,
   type ServerId,
   type SessionId,
   type Stat,
@@ -96,6 +97,8 @@ class Fake implements FakeServer {
     zxid: this.#zxid as Zxid,
     serverId: 1 as ServerId,
     resumed: sessionId !== 0,
+    role: 'following',
+    epoch: 4 as Epoch,
   })
 
   constructor(address: string, listener: WebSocketServer) {

@@ -42,18 +42,28 @@ export class Forked<Message> {
     return Promise.race([this.#next(), this.fault])
   }
 
+  tell(message: object): void {
+    this.#child.send(message)
+  }
+
+  /** Resolves when the process is gone, which is no fault from now on. */
+  ended(): Promise<void> {
+    this.#isExpectedToEnd = true
+    return this.#exit
+  }
+
   /** SIGKILL, at once; resolves when the process is gone. */
   kill(): Promise<void> {
-    this.#isExpectedToEnd = true
+    const ended = this.ended()
     if (this.#child.pid !== undefined && !this.#hasEnded) process.kill(this.#child.pid, 'SIGKILL')
-    return this.#exit
+    return ended
   }
 
   /** Closes the channel, on which the script ends in order. */
   end(): Promise<void> {
-    this.#isExpectedToEnd = true
+    const ended = this.ended()
     if (this.#child.connected) this.#child.disconnect()
-    return this.#exit
+    return ended
   }
 
   #next(): Promise<Message> {

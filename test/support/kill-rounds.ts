@@ -1,14 +1,20 @@
 import { existsSync, type FSWatcher, readdirSync, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
+import type { DiskMoment } from './disk-trace.js'
 import type { ExactlyOnceWriter } from './exactly-once-writer.js'
 import type { LogWitness } from './log-witness.js'
 import type { ServerProcess } from './server-process.js'
 import type { WireObserver, WireSpy } from './wire-spy.js'
 
-/** When to kill: after so many replies, or while a file of this kind is being written. */
+/**
+ * When to kill: after so many replies, while a file of this kind is being written, at this share of
+ * a write's life after it was sent, or in this moment of the server's work on the disk.
+ */
 export type Aim =
   | { readonly aim: 'replies'; readonly count: number }
   | { readonly aim: 'snapshot' | 'segment' }
+  | { readonly aim: 'life'; readonly share: number }
+  | { readonly aim: 'disk'; readonly moment: DiskMoment }
 
 /** What a kill has hit. */
 export interface Killed {
@@ -20,10 +26,19 @@ export interface Killed {
   readonly unlogged: number
   /** What the directory shows to have been under way. */
   readonly during: readonly ('snapshot' | 'segment')[]
+  /** From the beginning of the server's last fsync or durable write to its death. */
+  readonly sinceSyncMs: number
 }
 
 export const sessionsMin = 3
 export const unansweredMin = 200
+
+export interface RoundOptions {
+  /** Done before the server is started again. */
+  readonly whileDead?: () => Promise<void> | undefined
+  /** When a first start of it is to die. */
+  readonly dyingStart?: DiskMoment | null
+}
 
 /** Kills the server under the writers, looks at what it left, and starts it again. */
 export class KillRounds implements WireObserver {
@@ -40,9 +55,11 @@ export class KillRounds implements WireObserver {
   #hasStarted = false
   #aim: Aim | null = null
   #repliesBefore = 0
+  #patienceEnds = Number.POSITIVE_INFINITY
   /** The server was killed, and nobody was told yet. */
   #dead: Promise<void> | null = null
-  #onKilled: (dead: Promise<void>, unanswered: readonly number[]) => void = () => undefined
+  /** `unanswered` is null when the server has killed itself, and nobody knows when. */
+  #onKilled: (dead: Promise<void>, unanswered: readonly number[] | null) => void = () => undefined
 
   constructor(
     server: ServerProcess,
@@ -69,12 +86,36 @@ export class KillRounds implements WireObserver {
     return this.#areAttached ? inFlightMax : 0
   }
 
+  sent(): void {
+    const aim = this.#aim
+    if (aim?.aim === 'disk' && this.#isBusy(null)) {
+      this.#aim = null
+      this.#patienceEnds = this.#replies() + patienceReplies
+      this.#onKilled(this.#server.killAt(aim.moment), null)
+    }
+    if (aim?.aim !== 'life' || !this.#isBusy(null)) return
+    this.#aim = null
+    const lives = this.writers.map(({ spy }) => spy.lifeMs)
+    const lifeMs = lives.reduce((sum, life) => sum + life, 0) / lives.length
+    setTimeout(() => {
+      this.#dead = this.#server.kill()
+      this.#report()
+    }, lifeMs * aim.share)
+  }
+
   /**
    * A kill comes before anybody has looked at the message that it follows: an answer that was
    * given too early must not have time to become true.
    */
   arriving(spy: WireSpy): void {
+    // The moment does not come.
+    if (this.#replies() > this.#patienceEnds) {
+      this.#patienceEnds = Number.POSITIVE_INFINITY
+      void this.#server.kill()
+    }
     if (this.#aim === null) return
+    const { aim } = this.#aim
+    if (aim === 'life' || aim === 'disk') return
     const isDue =
       this.#aim.aim === 'replies'
         ? this.#replies() - this.#repliesBefore >= this.#aim.count
@@ -87,18 +128,20 @@ export class KillRounds implements WireObserver {
     this.#goOn()
   }
 
-  /** @param whileDead done before the server is started again */
-  async round(aim: Aim, whileDead?: () => Promise<void>): Promise<Killed> {
+  async round(aim: Aim, { whileDead, dyingStart = null }: RoundOptions = {}): Promise<Killed> {
     this.#repliesBefore = this.#replies()
-    const [dead, unanswered] = await new Promise<readonly [Promise<void>, readonly number[]]>(
-      (resolve) => {
-        this.#onKilled = (...killed) => resolve(killed)
-        this.#aim = aim
-      },
-    )
+    const [dead, unanswered] = await new Promise<
+      readonly [Promise<void>, readonly number[] | null]
+    >((resolve) => {
+      this.#onKilled = (...killed) => resolve(killed)
+      this.#aim = aim
+    })
     await dead
-    const during = this.#during()
+    this.#patienceEnds = Number.POSITIVE_INFINITY
+    const { sinceSyncMs, during: making } = this.#server.lastMoments()
+    const during = new Set([...this.#during(), ...making])
     const readCopy = this.#witness.copy()
+    if (dyingStart !== null) await this.#server.startAndDie(dyingStart)
     const lost = await Promise.all(this.writers.map(({ spy }) => spy.disconnected()))
     this.#temporaries.clear()
     await whileDead?.()
@@ -106,7 +149,13 @@ export class KillRounds implements WireObserver {
     const [{ isNewestEmpty }] = await Promise.all([readCopy(), this.#server.start()])
     if (isNewestEmpty) during.add('segment')
     const counts = this.#count(lost)
-    return { aim: aim.aim, unanswered, ...counts, during: [...during] }
+    return {
+      aim: aim.aim,
+      unanswered: unanswered ?? lost.map(({ length }) => length),
+      ...counts,
+      during: [...during],
+      sinceSyncMs,
+    }
   }
 
   close(): void {
@@ -145,12 +194,16 @@ export class KillRounds implements WireObserver {
    * @param answered what it has in flight is not counted on: some of it is being answered
    */
   #killIfBusy(answered: WireSpy | null = null): void {
+    if (!this.#isBusy(answered)) return
+    this.#aim = null
+    this.#dead = this.#server.kill()
+  }
+
+  #isBusy(answered: WireSpy | null): boolean {
     const busy = this.writers.filter(
       ({ spy }) => spy !== answered && spy.pending.size >= unansweredMin,
     )
-    if (busy.length < sessionsMin || !this.#areAttached) return
-    this.#aim = null
-    this.#dead = this.#server.kill()
+    return busy.length >= sessionsMin && this.#areAttached
   }
 
   #report(): void {
@@ -188,4 +241,5 @@ export class KillRounds implements WireObserver {
 }
 
 const inFlightMax = 500
+const patienceReplies = 8_000
 const nextSegment = 'log-next.tmp'

@@ -5,6 +5,10 @@ import type { Client } from '#client/index.js'
 import type { ClientMessage } from './client-child.js'
 import { ExactlyOnceWriter, sharedPaths } from './exactly-once-writer.js'
 import { Forked } from './forked.js'
+import type { DiskMoment } from './disk-trace.js'
+import type { ReplicatedState } from '#server/core/pipeline/replicated-state.js'
+import { LeavingWriter } from './leaving-writer.js'
+import { LogModel, type ModelZnode } from './log-model.js'
 import { type Aim, type Killed, KillRounds } from './kill-rounds.js'
 import { LogWitness, recoverState } from './log-witness.js'
 import { ServerProcess } from './server-process.js'
@@ -30,18 +34,32 @@ export interface KillRun {
   readonly mortal: Mortal
   /** Of the state that a restart recovers, and of the one that all of the log gives. */
   readonly digests: { readonly recovered: string; readonly replayed: string }
+  /** All znodes that a restart recovers, by path. */
+  readonly tree: ReadonlyMap<string, ModelZnode>
+  readonly leavers: readonly LeavingWriter[]
   readonly client: Client
   end(): Promise<void>
+}
+
+export interface KillPlan {
+  readonly aims: readonly Aim[]
+  /** Starts of the server that die too, each after the kill of its round. */
+  readonly dyingStarts: ReadonlyMap<number, DiskMoment>
+  /** In each round one more client writes, and leaves for good when the server dies. */
+  readonly hasLeavers: boolean
 }
 
 /**
  * Writers of real clients, and a server that is killed and started again under them. All of them
  * are idle in the end, and the server runs.
  */
-export const killRun = async (): Promise<KillRun> => {
+export const killRun = async (plan: KillPlan = shortPlan): Promise<KillRun> => {
   const root = mkdtempSync(join(tmpdir(), 'conclave-kill-'))
   const directory = join(root, 'data')
-  const server = new ServerProcess({ data: directory, snapshotTxns: 1_500, segmentBytes })
+  const server = new ServerProcess(
+    { data: directory, snapshotTxns: 1_500, segmentBytes },
+    join(root, 'trace'),
+  )
   await server.start()
   const witness = new LogWitness(directory, join(root, 'witness'))
   const rounds = new KillRounds(server, witness, { directory, segmentBytes })
@@ -53,16 +71,19 @@ export const killRun = async (): Promise<KillRun> => {
   }
   const run = async (): Promise<KillRun> => {
     const client = await prepare(rounds, server.url)
-    const killing = killAll(rounds, client, server.url)
+    const leavers: LeavingWriter[] = []
+    const killing = killAll(rounds, client, { url: server.url, plan, leavers })
     const { killed, mortal } = await Promise.race([killing, expiry(rounds.writers)])
     await server.kill()
     await witness.readAll()
     const replayed = witness.replay().digest
-    const recovered = (await recoverState(directory)).digest
+    const state = await recoverState(directory)
+    const tree = treeOf(state)
     await server.start()
     await Promise.all(rounds.writers.map((writer) => writer.client.sync()))
-    const digests = { recovered, replayed }
-    return { killed, writers: rounds.writers, witness, mortal, digests, client, end }
+    const digests = { recovered: state.digest, replayed }
+    const { writers } = rounds
+    return { killed, writers, witness, mortal, digests, tree, leavers, client, end }
   }
   try {
     return await Promise.race([run(), server.fault])
@@ -110,11 +131,20 @@ const makeBallast = async (client: Client): Promise<void> => {
 const killAll = async (
   rounds: KillRounds,
   client: Client,
-  url: string,
+  {
+    url,
+    plan,
+    leavers,
+  }: { readonly url: string; readonly plan: KillPlan; readonly leavers: LeavingWriter[] },
 ): Promise<{ killed: readonly Killed[]; mortal: Mortal }> => {
   rounds.start()
   const killed: Killed[] = []
-  for (const aim of aims) killed.push(await rounds.round(aim))
+  for (const [i, aim] of plan.aims.entries()) {
+    const leaver = plan.hasLeavers ? await LeavingWriter.join(url, `leaver-${i}`) : null
+    if (leaver !== null) leavers.push(leaver)
+    const dyingStart = plan.dyingStarts.get(i) ?? null
+    killed.push(await rounds.round(aim, { whileDead: () => leaver?.leave(), dyingStart }))
+  }
   const hits = (): number => killed.filter(({ during }) => during.length > 0).length
   while (hits() < hitsMin && killed.length < roundsMax) {
     killed.push(await rounds.round({ aim: 'snapshot' }))
@@ -139,7 +169,8 @@ const outlive = async (
     const deleted = changed.then(() => performance.now())
     deleted.catch(() => undefined)
     // The server gives every session its full timeout again when it starts.
-    killed.push(await rounds.round({ aim: 'replies', count: 500 }, () => dying.kill()))
+    const whileDead = (): Promise<void> => dying.kill()
+    killed.push(await rounds.round({ aim: 'replies', count: 500 }, { whileDead }))
     await Promise.all(rounds.writers.map((writer) => writer.stop()))
     const lingeredMs = (await deleted) - rounds.restartedMs
     return { sessionId, sessionTimeoutMs, wasThere: stat !== null, lingeredMs }
@@ -159,5 +190,21 @@ const aims: readonly Aim[] = [
   { aim: 'snapshot' },
   { aim: 'replies', count: 1_500 },
 ]
+const shortPlan: KillPlan = { aims, dyingStarts: new Map(), hasLeavers: false }
+
+const treeOf = (state: ReplicatedState): ReadonlyMap<string, ModelZnode> => {
+  const view = state.snapshot([])
+  const tree = new Map<string, ModelZnode>()
+  for (;;) {
+    const entries = view.next(1_000)
+    if (entries.length === 0) break
+    for (const entry of entries) {
+      if (entry.entry === 'znode') tree.set(entry.path, LogModel.plainOf(entry))
+    }
+  }
+  view.close()
+  return tree
+}
+
 const roundsMax = 20
 const segmentBytes = 1_048_576

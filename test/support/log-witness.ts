@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync } from 'node:fs'
+import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { limits, type ServerId } from '@conclave/protocol'
@@ -45,7 +45,11 @@ export class LogWitness {
     const written = segmentsIn(this.#directory).filter((name) => name >= this.#newest)
     for (const name of written) copyFileSync(join(this.#directory, name), join(folder, name))
     this.#newest = written.at(-1) ?? this.#newest
-    return () => this.#read(folder)
+    return async () => {
+      const read = await this.#read(folder)
+      rmSync(folder, { recursive: true })
+      return read
+    }
   }
 
   /** Reads all of the log, from its first segment on, and compares it with what was read before. */

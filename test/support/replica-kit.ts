@@ -15,10 +15,11 @@ import {
 } from '@conclave/protocol'
 import type { HardState, SnapshotEntry, SnapshotHeader, Txn } from '@conclave/protocol/peer'
 import type { ReplicaConfig } from '#server/core/config.js'
-import type { Effect, SnapshotView } from '#server/core/effect.js'
-import type { ConnectionId, HashTicket, Input } from '#server/core/input.js'
+import type { Effect, ReadLog, SnapshotView } from '#server/core/effect.js'
+import type { ConnectionId, Input } from '#server/core/input.js'
 import { Recovery } from '#server/core/recovery.js'
 import { Replica } from '#server/core/replica.js'
+import { txnBytes } from '#server/core/watch/history.js'
 
 /**
  * One real replica with a disk and a clock made of plain variables. Everything happens in the
@@ -41,6 +42,10 @@ export class ReplicaKit {
   /** While true, nothing becomes durable. */
   isDiskHeld = false
   readonly #held: Extract<Effect, { effect: 'persist' }>[] = []
+  /** While true, no piece of the log is read. */
+  isLogHeld = false
+  /** What was asked for and waits. */
+  readonly heldReads: ReadLog[] = []
   #connections = 0
 
   constructor(config: Partial<ReplicaConfig> = {}) {
@@ -75,16 +80,36 @@ export class ReplicaKit {
     }
   }
 
-  releaseDisk(): void {
-    this.isDiskHeld = false
-    for (const persist of this.#held.splice(0)) this.#write(persist)
+  /** What is to be written and is held. */
+  get heldTxns(): readonly Txn[] {
+    return this.#held.flatMap(({ txns }) => txns)
+  }
+
+  /** Makes durable what is held, or the first of it; the disk goes on once nothing is left. */
+  releaseDisk(writes = this.#held.length): void {
+    const released = this.#held.splice(0, writes)
+    this.isDiskHeld = this.#held.length > 0
+    for (const persist of released) this.#write(persist)
     this.run()
+  }
+
+  /** Answers the first `count` of the reads that wait. */
+  releaseReads(count = this.heldReads.length): void {
+    for (const read of this.heldReads.splice(0, count)) this.#read(read)
+    this.run()
+  }
+
+  /** The log on the disk begins later from now on. */
+  purgeLog(through: number): void {
+    this.log = this.log.filter(({ zxid }) => zxid > through)
   }
 
   /** Dies and starts again from what was durable. */
   restart(): void {
     this.#held.length = 0
     this.isDiskHeld = false
+    this.heldReads.length = 0
+    this.isLogHeld = false
     this.frames.clear()
     this.closed.clear()
     this.replica = this.#recover()
@@ -122,6 +147,13 @@ export class ReplicaKit {
         this.closed.set(effect.connection, effect.reason)
         this.replica.step({ input: 'clientLost', connection: effect.connection })
         return true
+      case 'readLog':
+        if (this.isLogHeld) {
+          this.heldReads.push(effect)
+          return false
+        }
+        this.#read(effect)
+        return true
       case 'hash':
         this.replica.step({ input: 'hashed', ticket: effect.ticket, hash: fakeHash(effect) })
         return true
@@ -153,6 +185,17 @@ export class ReplicaKit {
     this.commit = commit
     if (hardState !== null) this.hardState = hardState
     this.replica.step({ input: 'persisted', ticket })
+  }
+
+  #read({ ticket, after, through, bytesMax }: ReadLog): void {
+    let bytes = 0
+    const first = this.log.findIndex(({ zxid }) => zxid === after + 1)
+    const end = this.log.findIndex((txn, i) => {
+      if (i >= first) bytes += txnBytes(txn)
+      return txn.zxid === through || bytes >= bytesMax
+    })
+    const txns = first < 0 ? null : this.log.slice(first, end + 1)
+    this.replica.step({ input: 'logPiece', ticket, txns })
   }
 
   #save(view: SnapshotView): void {
@@ -340,7 +383,7 @@ export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(te
 
 let nonces = 0
 
-const defaultConfig: ReplicaConfig = {
+export const defaultConfig: ReplicaConfig = {
   serverId: 1 as ServerId,
   voters: [1 as ServerId],
   newEnsembleId: 'ensemble-of-the-tests',
@@ -350,12 +393,8 @@ const defaultConfig: ReplicaConfig = {
   sessionTimeoutMsMax: limits.sessionTimeoutMsMax,
 }
 
-/** 64 digits that follow from user and password, in place of scrypt. */
-const fakeHash = ({
-  user,
-  password,
-}: {
-  user: string
-  password: string
-  ticket: HashTicket
-}): string => Buffer.from(`${user}/${password}`).toString('hex').padEnd(64, '0').slice(0, 64)
+/** In place of scrypt. */
+const fakeHash = ({ user, password }: EffectOf<'hash'>): string =>
+  Buffer.from(`${user}/${password}`).toString('hex').padEnd(64, '0').slice(0, 64)
+
+type EffectOf<N extends Effect['effect']> = Extract<Effect, { effect: N }>

@@ -204,10 +204,10 @@ export const viewAt = (
       ensembleId: 'ensemble',
       digestAlgorithm: 1,
       digest: 'd',
-      epochs: Array.from({ length: epoch }, (_, index) => ({
-        epoch: (index + 1) as Epoch,
-        firstZxid: (index === 0 ? 1 : zxid) as Zxid,
-      })),
+      epochs: [
+        { epoch: 1 as Epoch, firstZxid: 1 as Zxid },
+        ...(epoch === 1 ? [] : [{ epoch: epoch as Epoch, firstZxid: zxid as Zxid }]),
+      ],
     },
     next(entriesMax) {
       const entries = []

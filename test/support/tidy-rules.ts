@@ -1,12 +1,11 @@
+import type { Mutation } from '../mutations/mutation.js'
 import type { SourceFile } from './source-text.js'
 import { lineOf, literalAt, maskText } from './source-text.js'
 import type { Offence } from './tidy.js'
 
 /** HOUSE-6: every rule has a test, and every test names a rule. */
 export const checkRuleTests = (spec: string, tests: readonly SourceFile[]): readonly Offence[] => {
-  const rules = [...spec.matchAll(/^- \*\*([A-Z][A-Z0-9]*-\d+)\*\*/gm)].map(
-    (match) => match[1] ?? '',
-  )
+  const rules = rulesOf(spec)
   const known = new Set(rules)
   const tested = new Set<string>()
   const offences: Offence[] = []
@@ -27,6 +26,34 @@ export const checkRuleTests = (spec: string, tests: readonly SourceFile[]): read
     ...offences,
   ]
 }
+
+/**
+ * HOUSE-8: every rule but those of the house has a mutation, and each still fits the source that it
+ * breaks: once the line has moved on it would prove nothing.
+ */
+export const checkMutations = (
+  spec: string,
+  mutations: readonly Mutation[],
+  sourceOf: (file: string) => string,
+): readonly Offence[] => {
+  const known = new Set(rulesOf(spec))
+  const broken = new Set(mutations.map(({ rule }) => rule))
+  const isOfTheHouse = (rule: string): boolean => rule.startsWith('HOUSE-')
+  return [
+    ...[...known]
+      .filter((rule) => !isOfTheHouse(rule) && !broken.has(rule))
+      .map((rule) => `${rule}: no mutation breaks it`),
+    ...[...broken]
+      .filter((rule) => !known.has(rule))
+      .map((rule) => `${rule}: there is no such rule`),
+    ...mutations
+      .filter(({ file, before }) => sourceOf(file).split(before).length !== 2)
+      .map(({ rule, file, before }) => `${file}: not once there, to break ${rule}: ${before}`),
+  ]
+}
+
+const rulesOf = (spec: string): readonly string[] =>
+  [...spec.matchAll(/^- \*\*([A-Z][A-Z0-9]*-\d+)\*\*/gm)].map((match) => match[1] ?? '')
 
 type Title = { readonly line: number; readonly title: string | null }
 

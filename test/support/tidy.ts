@@ -176,6 +176,29 @@ export const checkOneVoter = (files: readonly SourceFile[]): readonly Offence[] 
     .filter(({ path }) => path.startsWith(corePrefix))
     .flatMap((file) => matches(file, maskText(file.text).uncommented, oneVoterTests))
 
+/** No file needs, by way of others, itself: each can be read after what it imports. */
+export const checkCircles = (files: readonly SourceFile[]): readonly Offence[] => {
+  const texts = new Map(files.map(({ path, text }) => [path, text]))
+  const done = new Set<string>()
+  const offences: Offence[] = []
+  const visit = (path: string, trail: readonly string[]): void => {
+    const text = texts.get(path)
+    if (text === undefined || done.has(path)) return
+    const at = trail.indexOf(path)
+    if (at !== -1) {
+      offences.push(`a circle of imports: ${[...trail.slice(at), path].join(' -> ')}`)
+      return
+    }
+    for (const specifier of importsOf(text)) {
+      const target = resolveImport(specifier, path)
+      if (target !== null) visit(target, [...trail, path])
+    }
+    done.add(path)
+  }
+  for (const { path } of files) visit(path, [])
+  return offences
+}
+
 export const fileLinesMax = 400
 export const lineColumnsMax = 100
 

@@ -1,6 +1,6 @@
 import type { Acl, Compare, Fence, MultiOp, Op, OpResult, Stat, Zxid } from '@conclave/protocol'
 import { ReplicatedState } from '#server/core/pipeline/replicated-state.js'
-import type { SnapshotEntryOf } from '@conclave/protocol/peer'
+import type { SnapshotEntry, SnapshotEntryOf, SnapshotHeader } from '@conclave/protocol/peer'
 import { type ClientKit, create, getChildren, type ReplicaKit } from './replica-kit.js'
 
 /** Operations and states of the tree, for tests that drive a replica. */
@@ -124,19 +124,32 @@ export const pages = (
   return all
 }
 
-type ZnodeEntry = SnapshotEntryOf<'znode'>
-
 /** Restarts from a snapshot in which one znode is changed. The kit has one of each txn. */
-export const rewrite = (kit: ReplicaKit, path: string, change: Partial<ZnodeEntry>): void => {
-  const taken = kit.snapshot
-  if (taken === null) throw new Error('the kit has taken no snapshot')
-  const entries = taken.entries.map((entry) =>
+export const rewrite = (
+  kit: ReplicaKit,
+  path: string,
+  change: Partial<SnapshotEntryOf<'znode'>>,
+): void =>
+  rewriteSnapshot(kit, (entry) =>
     entry.entry === 'znode' && entry.path === path ? { ...entry, ...change } : entry,
   )
+
+/** Restarts from a snapshot whose entries are changed, and no log. The kit has one of each txn. */
+export const rewriteSnapshot = (
+  kit: ReplicaKit,
+  change: (entry: SnapshotEntry) => SnapshotEntry,
+  at: Partial<SnapshotHeader> = {},
+): void => {
+  const taken = kit.snapshot
+  if (taken === null) throw new Error('the kit has taken no snapshot')
+  const header = { ...taken.header, ...at }
+  const entries = taken.entries.map(change)
   const state = new ReplicatedState()
-  state.loadHeader(taken.header)
+  state.loadHeader(header)
   for (const entry of entries) state.loadEntry(entry)
   state.loaded()
-  kit.snapshot = { header: { ...taken.header, digest: state.digest }, entries }
+  kit.snapshot = { header: { ...header, digest: state.digest }, entries }
+  kit.log = []
+  kit.commit = header.zxid
   kit.restart()
 }

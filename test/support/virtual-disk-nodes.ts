@@ -1,3 +1,4 @@
+import type { Hash } from 'node:crypto'
 import type { Choose } from './virtual-disk.js'
 
 export type VirtualNode = VirtualFile | VirtualDirectory
@@ -83,17 +84,20 @@ export class VirtualFile {
     this.#durableSize = Math.max(this.#durableSize, end)
   }
 
-  /** Each sector and the size keep, independently, the durable or any later version. */
+  /**
+   * Each sector and the size keep, independently, the durable or any later version. Where all of
+   * them are alike there is nothing to choose.
+   */
   afterPowerLoss(choose: Choose): VirtualFile {
-    let size = this.#durableSize
-    if (this.#unsyncedSizes.length > 0) {
-      const picked = choose(this.#unsyncedSizes.length + 1)
-      if (picked > 0) size = this.#unsyncedSizes[picked - 1] ?? size
-    }
+    const pick = <T>(versions: readonly T[]): T | undefined =>
+      versions[versions.length === 1 ? 0 : choose(versions.length)]
+    const size = pick([...new Set([this.#durableSize, ...this.#unsyncedSizes])]) ?? 0
     const bytes = grown(this.#durable.slice(), Math.max(size, this.#cache.length)).slice()
     for (const [number, versions] of this.#unsynced) {
-      const version = versions[choose(versions.length + 1) - 1]
-      if (version !== undefined) bytes.set(version, number * sectorBytes)
+      const offset = number * sectorBytes
+      const durable = bytes.slice(offset, offset + sectorBytes)
+      const version = pick(distinct([durable, ...versions]))
+      if (version !== undefined) bytes.set(version, offset)
     }
     const file = new VirtualFile()
     file.overwrite(bytes.subarray(0, size), 0)
@@ -145,7 +149,12 @@ export class VirtualDirectory {
   }
 
   sync(): void {
-    this.#durable = new Map(this.#entries)
+    for (const change of this.#unsynced) apply(this.#durable, change)
+    this.#unsynced = []
+  }
+
+  /** A failed fsync: no later one makes these changes durable. */
+  forgetUnsynced(): void {
     this.#unsynced = []
   }
 
@@ -166,6 +175,16 @@ export class VirtualDirectory {
     return directory
   }
 
+  digestInto(hash: Hash): void {
+    for (const name of this.names()) {
+      const node = this.#entries.get(name)
+      if (node instanceof VirtualFile)
+        hash.update(`file ${name} ${node.size} `).update(node.bytes())
+      else node?.digestInto(hash.update(`directory ${name} `))
+    }
+    hash.update('end ')
+  }
+
   #change(change: EntryChange): void {
     apply(this.#entries, change)
     this.#unsynced.push(change)
@@ -182,6 +201,12 @@ const apply = (entries: Map<string, VirtualNode>, change: EntryChange): void => 
   if (change.remove !== null) entries.delete(change.remove)
   if (change.set !== null && change.node !== null) entries.set(change.set, change.node)
 }
+
+/** Sectors without those that are like one before them. */
+const distinct = (versions: readonly Uint8Array[]): readonly Uint8Array[] =>
+  versions.filter(
+    (version, i) => versions.findIndex((earlier) => Buffer.compare(earlier, version) === 0) === i,
+  )
 
 /** Whole sectors, so that a sector always has a full version. */
 const grown = (bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Completion, Files, OpenFile, OpenMode } from '#server/runtime/storage/files.js'
 import { VirtualDirectory, VirtualFile } from './virtual-disk-nodes.js'
 
@@ -35,7 +36,7 @@ export class VirtualDisk implements Files {
   /** Every operation, in the order in which they were begun. */
   readonly operations: DiskOperation[] = []
   /** Returns the error that an operation is to fail with; null lets it pass. */
-  fault: (operation: DiskOperation) => Error | null = () => null
+  fault: (operation: DiskOperation) => DiskFault | null = () => null
   readonly #root: VirtualDirectory
   readonly #schedule: Schedule
   #isDead = false
@@ -100,6 +101,13 @@ export class VirtualDisk implements Files {
   /** All bytes of a file, as the page cache has them. */
   content(path: string): Buffer {
     return Buffer.from(this.#file(path).bytes())
+  }
+
+  /** The same for two disks that hold the same, as the page cache has it. */
+  fingerprint(): string {
+    const hash = createHash('sha256')
+    this.#root.digestInto(hash)
+    return hash.digest('base64')
   }
 
   /** Changes bytes on the platter behind everybody's back. */
@@ -180,7 +188,16 @@ export class VirtualDisk implements Files {
   }
 
   syncDirectory(path: string, done: Completion<void>): void {
-    this.#run('syncDirectory', path, 0, done, () => this.#directory(path).sync())
+    this.#run(
+      'syncDirectory',
+      path,
+      0,
+      done,
+      () => {
+        if (!this.#isDead) this.#directory(path).sync()
+      },
+      () => this.#directory(path).forgetUnsynced(),
+    )
   }
 
   /** For its handles. A faulty write leaves a part of itself, a faulty sync marks pages clean. */
@@ -190,7 +207,7 @@ export class VirtualDisk implements Files {
     bytes: number,
     done: Completion<T>,
     act: () => T,
-    onFault: () => void = () => undefined,
+    onFault: (fault: DiskFault) => void = () => undefined,
   ): void {
     const guarded = (): T => {
       if (!handle.isOpen) throw diskError('EBADF', handle.path)
@@ -210,7 +227,7 @@ export class VirtualDisk implements Files {
     bytes: number,
     done: Completion<T>,
     act: () => T,
-    onFault: () => void = () => undefined,
+    onFault: (fault: DiskFault) => void = () => undefined,
   ): void {
     if (this.#isDead) return
     const operation = { kind, path, bytes }
@@ -219,11 +236,12 @@ export class VirtualDisk implements Files {
     if (mutating.has(kind) && --this.#mutationsLeft <= 0) this.#isDead = true
     const isLogWrite = kind === 'write' && /\/log-\d+$/.test(path)
     if (isLogWrite) this.#writingMax = Math.max(this.#writingMax, ++this.#writing)
-    let error: Error | null = this.fault(operation)
+    const fault = this.fault(operation)
+    let error: Error | null = fault
     let result = undefined as T
     try {
-      if (error === null) result = act()
-      else onFault()
+      if (fault === null) result = act()
+      else onFault(fault)
     } catch (thrown) {
       error = thrown as Error
     }
@@ -296,7 +314,11 @@ class Handle implements OpenFile {
         if (this.#mode !== 'updateDurable' || this.#disk.isDead) return
         this.file.syncRange(offset, offset + bytes.length)
       },
-      () => this.file.write(bytes.subarray(0, bytes.length / 2), offset),
+      ({ written = bytes.length / 2 }) => {
+        this.file.write(bytes.subarray(0, written), offset)
+        // The pages of a durable write that failed count as clean, as after a failed sync.
+        if (this.#mode === 'updateDurable') this.file.forgetUnsynced()
+      },
     )
   }
 
@@ -328,8 +350,14 @@ class Handle implements OpenFile {
   }
 }
 
-export const diskError = (code: string, path = ''): Error =>
-  Object.assign(new Error(`${code}: ${path}`), { code })
+/** An error of the disk, and how much of a write it leaves; half of it unless told. */
+export type DiskFault = Error & { readonly written?: number }
+
+export const diskError = (code: string, path = '', written?: number): DiskFault =>
+  Object.assign(new Error(`${code}: ${path}`), {
+    code,
+    ...(written === undefined ? {} : { written }),
+  })
 
 const mutating: ReadonlySet<DiskOperation['kind']> = new Set([
   'create',

@@ -22,6 +22,8 @@ export interface SeenReply {
 
 /** Is told of each message from the server, before the client is. */
 export interface WireObserver {
+  /** Writes have just left. */
+  sent(): void
   /** Nobody has looked at it yet. */
   arriving(spy: WireSpy): void
   arrived(): void
@@ -31,8 +33,10 @@ export interface WireObserver {
 export class WireSpy {
   readonly writes = new Map<number, SeenWrite>()
   readonly faults: string[] = []
-  /** Xids that were sent on the present connection and have no reply. */
-  readonly pending = new Set<number>()
+  /** Xids that were sent on the present connection and have no reply, and when they were. */
+  readonly pending = new Map<number, number>()
+  /** How long the last answered write has lived. */
+  lifeMs = 0
   isAttached = false
   /** How often it was attached to its session. */
   attaches = 0
@@ -65,8 +69,10 @@ export class WireSpy {
           const connection = nodePlatform.transport.open(server, this.#overhear(events))
           return {
             send: (message) => {
+              const before = this.pending.size
               this.#sent(message)
               connection.send(message)
+              if (this.pending.size > before) this.#observer.sent()
             },
             close: () => {
               this.#over()
@@ -104,7 +110,7 @@ export class WireSpy {
         known.connections += 1
         if (!isDeepStrictEqual(op, known.op)) this.faults.push(`xid ${xid} is another write now`)
       }
-      this.pending.add(xid)
+      this.pending.set(xid, performance.now())
     }
   }
 
@@ -117,7 +123,11 @@ export class WireSpy {
       if (frame.frame !== 'reply') continue
       const { xid, zxid, failure, result } = frame
       this.writes.get(xid)?.replies.push({ zxid, failure, result })
-      if (this.pending.delete(xid)) this.replies += 1
+      const sentMs = this.pending.get(xid)
+      if (sentMs === undefined) continue
+      this.lifeMs = performance.now() - sentMs
+      this.pending.delete(xid)
+      this.replies += 1
     }
     this.#observer.arrived()
   }
@@ -126,7 +136,7 @@ export class WireSpy {
     // An attempt that fails is no connection.
     if (!this.isAttached) return
     this.isAttached = false
-    this.#lost = [...this.pending]
+    this.#lost = [...this.pending.keys()]
     this.losses += this.pending.size
     this.pending.clear()
     this.#onLost()

@@ -15,6 +15,9 @@ export const bounds = Object.freeze({
   refusedPauseMs: 100,
   refusedPauseMsMax: 2_000,
 
+  /** How many connections one read may cost by an answer that is too large. */
+  tooLargeAnswersMax: 3,
+
   /** What is sent and unanswered, in bytes, unless it is a single request. */
   inFlightBytesMax: 16_777_216,
   /** What waits inside the SDK. */
@@ -24,6 +27,10 @@ export const bounds = Object.freeze({
   messageBytesTarget: 262_144,
   framesPerMessage: 2_048,
   rearmBytesMax: limits.pageBytesMax,
+  /** What of a stream waits for its loop; beyond either the stream stops. */
+  bufferEvents: 1_000,
+  bufferEventsMax: 100_000,
+  bufferBytesMax: 8_388_608,
   /** Unanswered pings that are remembered. */
   pingsMax: 16,
 })

@@ -13,8 +13,8 @@ import {
   type Xid,
   type Zxid,
 } from '@conclave/protocol'
-import type { Effect, Ending, Settlement } from './effect.js'
-import type { SessionEnd } from './ending.js'
+import type { Effect, Settlement } from './effect.js'
+import { refused, type SessionEnd } from './ending.js'
 import type { DigestIdentity, Input, Submit } from './input.js'
 import { sizeBound } from './op-size.js'
 import { OneShotWatches } from './one-shot-watches.js'
@@ -109,7 +109,7 @@ export class Calls<Token> {
     if (input.input === 'openStream') {
       const stream = this.#streams.open(input)
       if (this.#end !== null) return this.#streams.end(stream, this.#end.notExecuted)
-      if (this.#closing !== 'no') return this.#streams.end(stream, closingEnding)
+      if (this.#closing !== 'no') return this.#streams.end(stream, refused.closing)
       return this.#askFor(stream)
     }
     const stream = this.#streams.get(input.token)
@@ -141,6 +141,13 @@ export class Calls<Token> {
     this.#preamble = 0
     this.#requests.detach()
     this.#streams.detached()
+  }
+
+  /** The connection is about to be lost, because a message came that was too large. */
+  answerTooLarge(): void {
+    const request = this.#requests.answerTooLarge()
+    if (request === null) return
+    this.#settle(request, { settled: 'failed', zxid: null, ...refused.tooLarge })
   }
 
   /** Takes nothing new from here on. */
@@ -215,10 +222,10 @@ export class Calls<Token> {
       return this.#settle(request, { settled: 'failed', zxid: null, ...this.#end.notExecuted })
     }
     if (this.#closing !== 'no') {
-      return this.#settle(request, { settled: 'failed', zxid: null, ...closingEnding })
+      return this.#settle(request, { settled: 'failed', zxid: null, ...refused.closing })
     }
     if (!this.#requests.submit(request)) {
-      return this.#settle(request, { settled: 'failed', zxid: null, ...overflowEnding })
+      return this.#settle(request, { settled: 'failed', zxid: null, ...refused.overflow })
     }
     if (abortable === true) this.#abortable.set(token, request)
   }
@@ -359,7 +366,7 @@ export class Calls<Token> {
       ...(kind === 'child' ? [] : this.#watches.take(path, 'data')),
       ...(kind === 'data' ? [] : this.#watches.take(path, 'child')),
     ]
-    if (tokens.length > 0) this.#emit({ effect: 'watchesLost', tokens, why: removedEnding })
+    if (tokens.length > 0) this.#emit({ effect: 'watchesLost', tokens, why: refused.removed })
   }
 
   #settle({ token, isAborted }: Request<Token>, settlement: Settlement): void {
@@ -386,8 +393,3 @@ const settlementOf = (
     return { settled: 'failed', zxid, failure: failure('internal', message), outcome: 'unknown' }
   }
 }
-
-const endingOf = (fault: Failure): Ending => ({ failure: fault, outcome: 'notExecuted' })
-const closingEnding = endingOf(failure('closing', 'the client is closing'))
-const overflowEnding = endingOf(failure('throttled', 'too many calls wait inside the client'))
-const removedEnding = endingOf(failure('noWatcher', 'the watch was removed'))

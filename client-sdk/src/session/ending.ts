@@ -1,4 +1,5 @@
 import {
+  type ErrorCode,
   failure,
   type ServerFrameOf,
   type SessionEndReason,
@@ -26,11 +27,22 @@ const sentences: Readonly<Record<SessionEndReason, string>> = {
   historyLost: 'the servers lost history that this client has seen: a backup was restored',
 }
 
-const ending = (
-  code: 'sessionExpired' | 'closing',
-  reason: string,
-  outcome: Ending['outcome'],
-): Ending => ({ failure: failure(code, reason), outcome })
+const ending = (code: ErrorCode, reason: string, outcome: Ending['outcome']): Ending => ({
+  failure: failure(code, reason),
+  outcome,
+})
+
+/** What the SDK itself says to a call, a watch or a stream while the session goes on. */
+export const refused = {
+  closing: ending('closing', 'the client is closing', 'notExecuted'),
+  overflow: ending('throttled', 'too many calls wait inside the client', 'notExecuted'),
+  removed: ending('noWatcher', 'the watch was removed', 'notExecuted'),
+  tooLarge: ending(
+    'tooLarge',
+    'the answer is larger than any message may be; ask for less at once',
+    'notExecuted',
+  ),
+} as const satisfies Readonly<Record<string, Ending>>
 
 export const ended = {
   bySessionFrame: ({

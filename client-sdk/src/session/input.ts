@@ -10,7 +10,7 @@ export type Input<Token> =
   | { readonly input: 'tick'; readonly nowMs: number }
   | { readonly input: 'opened'; readonly connection: number }
   | { readonly input: 'frame'; readonly connection: number; readonly frame: ServerFrame }
-  | { readonly input: 'lost'; readonly connection: number; readonly reason: string }
+  | Lost
   | Submit<Token>
   /** The caller has given up. A write stays, unacknowledged, until its outcome is known. */
   | { readonly input: 'abort'; readonly token: Token }
@@ -22,6 +22,14 @@ export type Input<Token> =
   | { readonly input: 'close'; readonly timeoutMs: number }
   /** Give up at once, tell nobody. */
   | { readonly input: 'abandon'; readonly reason: string }
+
+interface Lost {
+  readonly input: 'lost'
+  readonly connection: number
+  readonly reason: string
+  /** Because a message came that is larger than any may be. */
+  readonly isTooLarge?: boolean
+}
 
 export interface Submit<Token> {
   readonly input: 'submit'

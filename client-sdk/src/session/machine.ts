@@ -74,6 +74,11 @@ export class SessionMachine<Token> {
     return this.#lastZxidSeen
   }
 
+  /** What the server that it is attached to said of itself; null while it is to none. */
+  get server(): ServerStanding | null {
+    return this.#link.phase === 'ready' ? this.#link.server : null
+  }
+
   /** The last state change that was, or is about to be, given as an effect. */
   get state(): StateChange {
     return { ...this.#published, deadline: this.#final === null ? this.deadlineMs : null }
@@ -110,8 +115,9 @@ export class SessionMachine<Token> {
       case 'frame':
         return this.#frame(input.connection, input.frame)
       case 'lost':
-        if (this.#isOn(input.connection)) this.#lose(input.reason)
-        return
+        if (!this.#isOn(input.connection)) return
+        if (input.isTooLarge === true) this.#calls.answerTooLarge()
+        return this.#lose(input.reason)
       case 'close':
         if (this.#final !== null || this.#closeByMs !== null) return
         this.#closeByMs = this.#nowMs + input.timeoutMs
@@ -214,7 +220,8 @@ export class SessionMachine<Token> {
     this.#sessionId = frame.sessionId
     this.#ensembleId = frame.ensembleId
     this.#liveness.attached(frame.sessionTimeoutMs, link.sentMs)
-    this.#link = { phase: 'ready', connection: link.connection }
+    const { serverId, role, epoch } = frame
+    this.#link = { phase: 'ready', connection: link.connection, server: { serverId, role, epoch } }
     this.#calls.attach(frame.ensembleId)
   }
 
@@ -327,9 +334,11 @@ export class SessionMachine<Token> {
   }
 }
 
+export type ServerStanding = Pick<ServerFrameOf<'connected'>, 'serverId' | 'role' | 'epoch'>
+
 type Link =
   | { readonly phase: 'idle'; readonly openAtMs: number }
   | { readonly phase: 'opening'; readonly connection: number; readonly sinceMs: number }
   | { readonly phase: 'attaching'; readonly connection: number; readonly sentMs: number }
-  | { readonly phase: 'ready'; readonly connection: number }
+  | { readonly phase: 'ready'; readonly connection: number; readonly server: ServerStanding }
   | { readonly phase: 'ended' }

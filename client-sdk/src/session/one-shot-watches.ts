@@ -3,7 +3,7 @@ import { bounds } from './bounds.js'
 import { sizeBound } from './op-size.js'
 
 /** How a one-shot watch was set: it decides what counts as a change while nobody was attached. */
-export type WatchFlavour = 'data' | 'exists' | 'child'
+type WatchFlavour = 'data' | 'exists' | 'child'
 
 /**
  * The one-shot watches that are set. The server knows one for each path and kind; here are all who

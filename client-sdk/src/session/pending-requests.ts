@@ -22,6 +22,8 @@ export class PendingRequests<Token> {
   readonly #unanswered = new Map<number, Request<Token>>()
   /** Writes above ackedXid. */
   readonly #unacked = new Fifo<Request<Token>>()
+  /** How many requests were ever put on a connection. */
+  #sends = 0
   #sent = 0
   #sentWrites = 0
   #sentBytes = 0
@@ -152,6 +154,24 @@ export class PendingRequests<Token> {
     return request
   }
 
+  /**
+   * The message that ended the connection was too large: it was the answer that was due next. Only
+   * reads have answers that large.
+   * @returns the read when that has happened to it too often, taken out; null otherwise
+   */
+  answerTooLarge(): Request<Token> | null {
+    let due: Request<Token> | null = null
+    for (const request of this.#unanswered.values()) {
+      if (request.isSent && (due === null || request.sendOrder < due.sendOrder)) due = request
+    }
+    if (due === null || due.isWrite || due.role !== 'call') return null
+    due.tooLargeAnswers += 1
+    if (due.tooLargeAnswers < bounds.tooLargeAnswersMax) return null
+    this.#unanswered.delete(due.xid)
+    this.#landed(due)
+    return due
+  }
+
   abort(request: Request<Token>): void {
     request.isAborted = true
   }
@@ -244,6 +264,7 @@ export class PendingRequests<Token> {
     if (request.sentOn !== this.#connection) request.connections += 1
     request.sentOn = this.#connection
     request.isSent = true
+    request.sendOrder = ++this.#sends
     this.#sent += 1
     if (request.isWrite) this.#sentWrites += 1
     this.#sentBytes += request.bytes

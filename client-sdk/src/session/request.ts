@@ -7,7 +7,7 @@ import type { Stream } from './streams.js'
  * Who wants a request. A `call` is the user's and a `cleanup` undoes an aborted create: both
  * outlive connections. The rest belong to one connection and are made anew for the next.
  */
-export type RequestRole = 'call' | 'cleanup' | 'auth' | 'rearm' | 'watch' | 'unwatch'
+type RequestRole = 'call' | 'cleanup' | 'auth' | 'rearm' | 'watch' | 'unwatch'
 
 export interface Request<Token> {
   readonly role: RequestRole
@@ -28,6 +28,10 @@ export interface Request<Token> {
   sentOn: number
   /** Sent on the present connection, and not answered there. */
   isSent: boolean
+  /** When it was last sent: answers come in this order. */
+  sendOrder: number
+  /** How many connections its answer has cost by being too large. */
+  tooLargeAnswers: number
   isAborted: boolean
   /** The write's outcome is known; only then may ackedXid pass it. */
   isSettled: boolean
@@ -54,6 +58,8 @@ export const newRequest = <Token>(
   connections: 0,
   sentOn: 0,
   isSent: false,
+  sendOrder: 0,
+  tooLargeAnswers: 0,
   isAborted: false,
   isSettled: false,
 })

@@ -1,14 +1,16 @@
 import { type Op, type OpName, type OpResult, ShapeError, type Zxid } from '@conclave/protocol'
 import { clientMessages, serverMessages } from '@conclave/protocol/codec'
 import type { Connection, Platform } from '../transport/transport.js'
-import { Call, type Caller, type WaitOptions, type WatchObserver } from './call.js'
+import { Call, type Caller, type WatchObserver } from './call.js'
 import type { Effect, Settlement, StateChange } from './effect.js'
 import type { Input } from './input.js'
-import { SessionMachine, type MachineConfig } from './machine.js'
+import { type MachineConfig, type ServerStanding, SessionMachine } from './machine.js'
 import type { Secret } from './secret.js'
+import { type Wait, Waits } from './wait.js'
 
 /** What a call brings besides its op. */
-export interface CallContext extends WaitOptions {
+interface CallContext {
+  readonly wait: Wait
   readonly secret?: Secret
   readonly observer?: WatchObserver | null
   /** Makes the error of what went wrong. */
@@ -27,6 +29,8 @@ export interface Answer<N extends OpName> {
  * the effects say, in their order.
  */
 export class SessionRunner {
+  /** Of all who wait for something of this session. */
+  readonly waits: Waits
   readonly #machine: SessionMachine<Caller>
   readonly #platform: Platform
   readonly #listeners = new Set<(change: StateChange) => void>()
@@ -42,12 +46,20 @@ export class SessionRunner {
   constructor(config: MachineConfig, platform: Platform) {
     this.#machine = new SessionMachine(config)
     this.#platform = platform
+    this.waits = new Waits((afterMs, run) => platform.timer(afterMs, run))
     this.#readiness = withResolvers()
     this.#readiness.promise.catch(() => {})
   }
 
   get machine(): Pick<SessionMachine<Caller>, 'state' | 'sessionId' | 'lastZxidSeen' | 'calls'> {
     return this.#machine
+  }
+
+  /** The server that the session is attached to, and where it was reached. */
+  get server(): (ServerStanding & { readonly address: string }) | null {
+    const standing = this.#machine.server
+    if (standing === null || this.#connection === null) return null
+    return { address: this.#connection.server, ...standing }
   }
 
   get reasons(): ReadonlyMap<string, string> {
@@ -63,23 +75,22 @@ export class SessionRunner {
     return this.#readiness.promise
   }
 
+  /** @returns the answer; rejects when the wait is over before it has come */
   call<N extends OpName>(op: Op<N>, context: CallContext): Promise<Answer<N>> {
-    const { signal, timeoutMs, secret } = context
-    if (signal?.aborted === true) return Promise.reject(reasonOf(signal))
-    const isLimited = signal !== undefined || timeoutMs !== undefined
+    const { wait, secret, observer = null } = context
     return new Promise((resolve, reject) => {
-      const call = new Call(
-        (done) => resolve({ result: done.result as OpResult<N>, zxid: done.zxid as Zxid }),
-        (failed) => reject(context.toError(failed)),
-        context.observer ?? null,
-      )
-      if (isLimited) {
-        call.limit(context, (reason) => {
-          this.step({ input: 'abort', token: call })
-          reject(reason as Error)
-        })
+      const giveUp = (reason: unknown): void => reject(reason as Error)
+      if (wait.over !== null) return giveUp(wait.over.reason)
+      const call = new Call((settlement) => {
+        if (settlement.settled === 'failed') return reject(context.toError(settlement))
+        resolve({ result: settlement.result as OpResult<N>, zxid: settlement.zxid as Zxid })
+      }, observer)
+      wait.onOver = (reason) => {
+        this.step({ input: 'abort', token: call })
+        giveUp(reason)
       }
-      const submit = { input: 'submit', token: call, op: op as Op, abortable: isLimited } as const
+      const { isLimited: abortable } = wait
+      const submit = { input: 'submit', token: call, op: op as Op, abortable } as const
       this.step(secret === undefined ? submit : { ...submit, secret })
     })
   }
@@ -178,10 +189,10 @@ export class SessionRunner {
         this.#input({ input: 'opened', connection: id })
       },
       message: (message: Uint8Array) => this.#message(id, message),
-      lost: (reason: string) => {
+      lost: (reason: string, isTooLarge = false) => {
         this.#reasons.set(server, reason)
         if (this.#connection?.id === id) this.#connection = null
-        this.#input({ input: 'lost', connection: id, reason })
+        this.#input({ input: 'lost', connection: id, reason, isTooLarge })
       },
     }
     try {
@@ -259,9 +270,6 @@ export class IdentityRefused extends Error {
     this.refusal = refusal
   }
 }
-
-/** What an aborted signal says; always something that can be thrown. */
-export const reasonOf = (signal: AbortSignal): Error => signal.reason as Error
 
 interface PromiseWithResolvers {
   readonly promise: Promise<void>

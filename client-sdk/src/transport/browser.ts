@@ -1,5 +1,12 @@
 import { clientSubprotocol } from '@conclave/protocol'
-import type { Connection, ConnectionEvents, Platform, Transport } from './transport.js'
+import { standardPlace } from './standard.js'
+import {
+  type Connection,
+  type ConnectionEvents,
+  type Platform,
+  tooLargeCode,
+  type Transport,
+} from './transport.js'
 
 /** The platform's own WebSocket. It tells no reason why a connection failed. */
 const webTransport: Transport = {
@@ -7,10 +14,10 @@ const webTransport: Transport = {
     const socket = new WebSocket(`ws://${server}/`, clientSubprotocol)
     socket.binaryType = 'arraybuffer'
     let isOver = false
-    const lose = (reason: string): void => {
+    const lose = (reason: string, code?: number): void => {
       if (isOver) return
       isOver = true
-      events.lost(reason)
+      events.lost(reason, code === tooLargeCode)
       socket.close()
     }
     socket.addEventListener('open', () => {
@@ -23,7 +30,7 @@ const webTransport: Transport = {
     })
     socket.addEventListener('close', ({ code, reason }) => {
       const why = reason === '' ? '' : `: ${reason}`
-      lose(`the connection was closed (${code}${why})`)
+      lose(`the connection was closed (${code}${why})`, code)
     })
     return {
       send(message) {
@@ -39,12 +46,7 @@ const webTransport: Transport = {
 }
 
 export const browserPlatform: Platform = Object.freeze({
+  ...standardPlace,
   transport: webTransport,
-  nowMs: () => performance.now(),
-  randomBytes: (count: number) => crypto.getRandomValues(new Uint8Array(count)),
-  timer(afterMs: number, run: () => void) {
-    const timer = setTimeout(run, afterMs)
-    return () => clearTimeout(timer)
-  },
   defer: (run: () => void) => queueMicrotask(run),
 })

@@ -1,9 +1,19 @@
 import { clientSubprotocol, limits } from '@conclave/protocol'
 import { WebSocket } from 'ws'
-import type { Connection, ConnectionEvents, Platform, Transport } from './transport.js'
+import { standardPlace } from './standard.js'
+import {
+  type Connection,
+  type ConnectionEvents,
+  type Platform,
+  tooLargeCode,
+  type Transport,
+} from './transport.js'
 
 /** How long a server may take to answer the closing of a connection, ms. */
 const closeTimeoutMs = 500
+
+/** What `ws` calls a message over `maxPayload`. */
+const overPayloadCode = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
 
 /** WebSocket over TCP by the package `ws`. */
 const wsTransport: Transport = {
@@ -15,11 +25,10 @@ const wsTransport: Transport = {
       skipUTF8Validation: true,
     })
     let isOver = false
-    let fault: string | null = null
-    const lose = (reason: string): void => {
+    const lose = (reason: string, isTooLarge = false): void => {
       if (isOver) return
       isOver = true
-      events.lost(fault ?? reason)
+      events.lost(reason, isTooLarge)
       socket.terminate()
     }
     socket.on('open', () => {
@@ -30,12 +39,22 @@ const wsTransport: Transport = {
       if (isBinary) events.message(data as Buffer)
       else lose('the server sent text')
     })
-    socket.on('error', (error) => {
-      fault ??= error.message === '' ? String((error as { code?: unknown }).code) : error.message
+    // An HTTP server that is none of ours, or one of ours that says why it refuses this client.
+    socket.on('unexpected-response', (_request, response) => {
+      const refusal = `HTTP ${response.statusCode} where a Conclave server was expected`
+      response.once('data', (body: Buffer) => {
+        const [line = ''] = body.toString('latin1', 0, 120).split('\n')
+        lose(`${refusal}: ${line}`)
+      })
+      response.once('close', () => lose(refusal))
+      response.resume()
+    })
+    socket.on('error', ({ message, code }: NodeJS.ErrnoException) => {
+      lose(message === '' ? String(code) : message, code === overPayloadCode)
     })
     socket.on('close', (code, reason) => {
       const why = reason.length > 0 ? `: ${reason.toString()}` : ''
-      lose(`the connection was closed (${code}${why})`)
+      lose(`the connection was closed (${code}${why})`, code === tooLargeCode)
     })
     return {
       send(message) {
@@ -54,12 +73,7 @@ const wsTransport: Transport = {
 }
 
 export const nodePlatform: Platform = Object.freeze({
+  ...standardPlace,
   transport: wsTransport,
-  nowMs: () => performance.now(),
-  randomBytes: (count: number) => crypto.getRandomValues(new Uint8Array(count)),
-  timer(afterMs: number, run: () => void) {
-    const timer = setTimeout(run, afterMs)
-    return () => clearTimeout(timer)
-  },
   defer: (run: () => void) => void setImmediate(run),
 })

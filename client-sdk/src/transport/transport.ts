@@ -10,9 +10,15 @@ export interface Connection {
 export interface ConnectionEvents {
   opened(): void
   message(message: Uint8Array): void
-  /** @param reason for people */
-  lost(reason: string): void
+  /**
+   * @param reason for people
+   * @param isTooLarge because a message was larger than any may be
+   */
+  lost(reason: string, isTooLarge?: boolean): void
 }
+
+/** The close code of WebSocket for a message that is too large. */
+export const tooLargeCode = 1009
 
 /** How the SDK reaches a server. Names are resolved anew each time a connection is opened. */
 export interface Transport {

@@ -1,6 +1,7 @@
 import { Packr } from 'msgpackr'
 import { limits } from '../limits.js'
 import { ShapeError } from '../schema.js'
+import { isUtf8 } from '../utf8.js'
 
 /**
  * Plain MessagePack: no extensions, so any library in any language can speak it. The options:
@@ -58,6 +59,9 @@ const faultOf = (bytes: Uint8Array): string | null => {
     const length = lengthOf(bytes, at, token)
     at += header
     if (!isArray(token)) {
+      if (length > end - at) return 'it ends too early'
+      // Otherwise two byte strings could be one path.
+      if (isText(token) && !isUtf8(bytes, at, at + length)) return 'a text that is not UTF-8'
       at += length
     } else if (length > end - at) {
       return 'it ends too early'
@@ -76,6 +80,9 @@ const isBanned = (token: number): boolean =>
   (token >= 0xc7 && token <= 0xc9) ||
   (token >= 0xd4 && token <= 0xd8) ||
   token >= 0xde
+
+const isText = (token: number): boolean =>
+  (token >= 0xa0 && token < 0xc0) || (token >= 0xd9 && token <= 0xdb)
 
 const isArray = (token: number): boolean => token < 0xa0 || token === 0xdc || token === 0xdd
 

@@ -53,7 +53,7 @@ const entryTable = {
   znode: {
     tag: 1,
     fields: {
-      path: text(limits.pathBytesMax + 64),
+      path: text(limits.storedPathBytesMax),
       data: nullable(bytes(limits.dataBytesMax)),
       acl: nullable(aclSchema),
       kind: znodeKindSchema,

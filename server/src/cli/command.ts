@@ -25,7 +25,7 @@ export interface Command<O = unknown, R = unknown> {
   toJson?(result: R, options: O): unknown
 }
 
-export interface Parameter {
+interface Parameter {
   readonly syntax: `<${string}>` | `[${string}]`
   readonly help: string
   /** A shell completes it with the paths of the tree. */

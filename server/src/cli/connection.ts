@@ -1,9 +1,10 @@
 import type { AuthOptions, Client, WaitOptions } from '@conclave/client'
 import type { CommandOption } from './command.js'
 import type { Host } from './host.js'
-import { answerTimeoutMs, connectTimeoutMs, timeoutMaxMs } from './limits.js'
+import { answerTimeoutMs, connectTimeoutMs, noServerNoteMs, timeoutMaxMs } from './limits.js'
 import { credentials, duration } from './parse-options.js'
 import type { Output } from './output/output.js'
+import { durationText } from './output/time.js'
 import { UsageError } from './usage-error.js'
 
 export interface ConnectionFlags {
@@ -12,7 +13,7 @@ export interface ConnectionFlags {
   readonly timeout?: number
 }
 
-export const defaultConnect = 'conclave://127.0.0.1:7400'
+const defaultConnect = 'conclave://127.0.0.1:7400'
 
 export const timeoutOption: CommandOption = {
   flags: '--timeout <time>',
@@ -55,11 +56,23 @@ export const openClient = async (
   flags: ConnectionFlags,
   { host, output, signal }: { host: Host; output: Output; signal: AbortSignal },
 ): Promise<Client> => {
-  const client = await host.connect(connectStringOf(flags, host.env), {
-    connectTimeoutMs: flags.timeout ?? connectTimeoutMs,
-    auth: authOf(flags, host.env),
-    signal,
-  })
+  const servers = connectStringOf(flags, host.env)
+  const timeoutMs = flags.timeout ?? connectTimeoutMs
+  // A server that restarts, or an election, is worth a wait, but a person should know of it.
+  const note = setTimeout(() => {
+    if (host.stderr.isTTY !== true) return
+    output.note(`no server at ${servers} yet; trying for ${durationText(timeoutMs)}, Ctrl-C ends`)
+  }, noServerNoteMs)
+  let client: Client
+  try {
+    client = await host.connect(servers, {
+      connectTimeoutMs: timeoutMs,
+      auth: authOf(flags, host.env),
+      signal,
+    })
+  } finally {
+    clearTimeout(note)
+  }
   let isLost = false
   client.on('state', ({ state, reason }) => {
     if (state === 'suspended' && !isLost) {

@@ -1,5 +1,4 @@
 import { ConclaveError, type ConclaveErrorCode } from '@conclave/client'
-import { DamageError, DataDirectoryError } from '../runtime/storage/index.js'
 import { StartError } from '../start-error.js'
 import { Interrupted } from './interrupted.js'
 import { UsageError } from './usage-error.js'
@@ -24,7 +23,7 @@ export const exitCodes = {
   terminated: { code: 143, means: 'ended by SIGTERM' },
 } as const
 
-export type ExitName = keyof typeof exitCodes
+type ExitName = keyof typeof exitCodes
 
 export const exitCodeOf = (error: unknown): number => exitCodes[exitNameOf(error)].code
 
@@ -38,7 +37,6 @@ const exitNameOf = (error: unknown): ExitName => {
   if (error instanceof UsageError) return 'usage'
   if (error instanceof Interrupted) return error.signal === 'SIGINT' ? 'interrupted' : 'terminated'
   if (error instanceof DOMException && error.name === 'TimeoutError') return 'unknown'
-  if (error instanceof DataDirectoryError || error instanceof DamageError) return 'cannotStart'
   if (error instanceof StartError) {
     return error.code === 'insecure' || error.code === 'options' ? 'usage' : 'cannotStart'
   }

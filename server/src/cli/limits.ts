@@ -9,6 +9,9 @@ export const timeoutMaxMs = 2_147_483_647
 /** How long a command looks for a server, unless told otherwise. */
 export const connectTimeoutMs = 5_000
 
+/** When a person is told that no server has answered yet. */
+export const noServerNoteMs = 1_000
+
 /** How long a command waits for one answer, unless told otherwise. */
 export const answerTimeoutMs = 10_000
 

@@ -11,18 +11,10 @@ import { runOneShot } from './one-shot.js'
 import { Output } from './output/output.js'
 import { HelpAsked, parserError, parserOf, quietParser } from './parser.js'
 import { jsonOption } from './perform.js'
+import type { ProgramContext } from './program-context.js'
 import { sentenceOf } from './sentence.js'
 import { serveParser } from './serve/serve-parser.js'
 import { shellParser } from './shell/shell-parser.js'
-
-/** What a subcommand of the program may use. */
-export interface ProgramContext {
-  readonly host: Host
-  readonly output: Output
-  readonly say: (help: string) => void
-  /** Runs with a signal that aborts when the process is told to end. */
-  readonly interruptible: (run: (signal: AbortSignal) => Promise<number | void>) => Promise<void>
-}
 
 /**
  * The whole command line.
@@ -46,10 +38,10 @@ export const runProgram = async (words: readonly string[], host: Host): Promise<
   }
   const program = programFor(context)
   try {
-    await program.parseAsync([...words], { from: 'user' })
+    await program.parseAsync(plainWords(program, words), { from: 'user' })
     return code
   } catch (caught) {
-    const asked = subcommandOf(program, words)
+    const asked = subcommandOf(program, plainWords(program, words))
     const error = parserError(asked ?? program, caught, help)
     if (error instanceof HelpAsked) {
       host.stdout.write(error.help)
@@ -80,7 +72,7 @@ const programFor = (context: ProgramContext): Parser => {
   for (const row of commands) program.addCommand(oneShotParser(row, context))
   return program.addHelpText(
     'after',
-    '\n"conclave <command> --help" says what a command takes.\n\nExit codes:\n' + exitCodesHelp(),
+    '\n"conclave help <command>" says what a command takes.\n\nExit codes:\n' + exitCodesHelp(),
   )
 }
 
@@ -112,6 +104,14 @@ const interruptible = async <T>(
   } finally {
     stop()
   }
+}
+
+/** `help get` is another way to write `get --help`. */
+const plainWords = (program: Parser, words: readonly string[]): string[] => {
+  const [first, ...rest] = words
+  if (first !== 'help') return [...words]
+  const isKnown = rest.length === 0 || subcommandOf(program, rest) !== undefined
+  return isKnown ? [...rest, '--help'] : rest
 }
 
 const subcommandOf = (program: Parser, words: readonly string[]): Parser | undefined => {

@@ -1,6 +1,5 @@
 import { ConclaveError, type ConclaveErrorCode, ConnectError } from '@conclave/client'
-import { DamageError, DataDirectoryError } from '../runtime/storage/index.js'
-import { StartError } from '../start-error.js'
+import { StartError, type StartErrorOption } from '../start-error.js'
 import { Interrupted } from './interrupted.js'
 import { UsageError } from './usage-error.js'
 
@@ -34,8 +33,8 @@ export const sentenceOf = (error: unknown, advice: Advice = {}): string => {
       'read before repeating it, or wait longer with --timeout',
     )
   }
-  if (error instanceof StartError && error.code === 'insecure') {
-    return joined(error.message.replace(/\.$/, ''), 'the flag for that is --insecure')
+  if (error instanceof StartError && error.option !== null) {
+    return joined(error.message.replace(/\.$/, ''), `the flag for that is ${flags[error.option]}`)
   }
   if (!(error instanceof Error)) return `unexpected fault: ${String(error)}`
   return isExpected(error)
@@ -45,11 +44,14 @@ export const sentenceOf = (error: unknown, advice: Advice = {}): string => {
 
 /** The message was written for a person. */
 const isExpected = (error: Error): boolean =>
-  error instanceof UsageError ||
-  error instanceof Interrupted ||
-  error instanceof StartError ||
-  error instanceof DataDirectoryError ||
-  error instanceof DamageError
+  error instanceof UsageError || error instanceof Interrupted || error instanceof StartError
+
+const flags: Readonly<Record<StartErrorOption, string>> = {
+  data: '--data',
+  host: '--host',
+  clientPort: '--client-port',
+  insecure: '--insecure',
+}
 
 const generalAdvice: Advice = {
   noAuth: 'say who you are with --auth user:password (in a shell: auth user:password)',

@@ -1,7 +1,7 @@
 import { UsageError } from './usage-error.js'
 
 /** One word of a line, and how it was written. */
-export interface Word {
+interface Word {
   readonly text: string
   /** Some of it stood in quotes or behind a backslash, so none of its characters is special. */
   readonly isQuoted: boolean

@@ -1,4 +1,12 @@
-import type { CloseReason, Epoch, ServerFrame, ServerId, SessionId, Zxid } from '@conclave/protocol'
+import type {
+  CloseReason,
+  Epoch,
+  ServerFrame,
+  ServerId,
+  ServingRole,
+  SessionId,
+  Zxid,
+} from '@conclave/protocol'
 import type {
   HardState,
   PeerFrame,
@@ -6,7 +14,7 @@ import type {
   SnapshotHeader,
   Txn,
 } from '@conclave/protocol/peer'
-import type { ConnectionId, HashTicket, LinkId, Ticket } from './input.js'
+import type { ConnectionId, HashTicket, LinkId, LogTicket, Ticket } from './input.js'
 
 /** All that a replica ever asks of the world. */
 export type Effect =
@@ -23,6 +31,7 @@ export type Effect =
   | { readonly effect: 'pauseClient'; readonly connection: ConnectionId }
   | { readonly effect: 'resumeClient'; readonly connection: ConnectionId }
   | { readonly effect: 'saveSnapshot'; readonly view: SnapshotView }
+  | ReadLog
   | Hash
   /** There is more to do: drain again in the next turn, even if nothing comes in. */
   | { readonly effect: 'again' }
@@ -41,6 +50,19 @@ export interface Persist {
   /** The highest zxid known to be committed. */
   readonly commit: Zxid
   readonly hardState: HardState | null
+}
+
+/**
+ * Txns from `after` + 1 on, read back from the own log: at least one, none past `through`, and no
+ * more once their records take `bytesMax`. All up to `through` is durable and stays as it is while
+ * the answer is wanted. Completed by `logPiece{ticket}`.
+ */
+export interface ReadLog {
+  readonly effect: 'readLog'
+  readonly ticket: LogTicket
+  readonly after: Zxid
+  readonly through: Zxid
+  readonly bytesMax: number
 }
 
 export interface SendPeer {
@@ -103,5 +125,7 @@ export type Trace =
   | { readonly trace: 'peerRefused'; readonly from: ServerId; readonly why: string }
   | { readonly trace: 'snapshotStarted'; readonly zxid: Zxid }
   | { readonly trace: 'reaped'; readonly path: string }
+  /** Writes are refused from now on. */
+  | { readonly trace: 'zxidsSpent'; readonly zxid: Zxid; readonly advice: string }
 
-export type RoleName = 'looking' | 'following' | 'observing' | 'leading'
+export type RoleName = 'looking' | ServingRole

@@ -7,12 +7,12 @@ export class Digest {
   #a = 0
   #b = 0
 
-  add(fingerprint: Fingerprint): void {
+  add(fingerprint: Lanes): void {
     this.#a = (this.#a + fingerprint.a) | 0
     this.#b = (this.#b + fingerprint.b) | 0
   }
 
-  remove(fingerprint: Fingerprint): void {
+  remove(fingerprint: Lanes): void {
     this.#a = (this.#a - fingerprint.a) | 0
     this.#b = (this.#b - fingerprint.b) | 0
   }
@@ -22,6 +22,9 @@ export class Digest {
     return hex(this.#a) + hex(this.#b)
   }
 }
+
+/** What a digest is made of. */
+export type Lanes = Pick<Fingerprint, 'a' | 'b'>
 
 /** Two lanes of 32 bits, each a MurmurHash3 with a seed of its own (public domain, A. Appleby). */
 export class Fingerprint {

@@ -1,41 +1,44 @@
 import type { Zxid } from '@conclave/protocol'
 
-/** A thing that snapshots can pass over while it goes on changing. */
-export interface Freezable {
+/** Items that snapshots can pass over while they go on changing. */
+export interface Freezable<Item, Entry> {
+  /** All items; one that is deleted before it is reached is not given. */
+  values(): Iterator<Item>
   /** The zxid that created it. */
-  readonly bornAt: Zxid
-  /** Names the last snapshot that has it; written by {@link FrozenTable} alone. */
-  snapshotMark: number
+  bornAt(item: Item): Zxid
+  /** Names the last snapshot that has it; 0 for none. Written by {@link FrozenTable} alone. */
+  snapshotMark(item: Item): number
+  setSnapshotMark(item: Item, id: number): void
+  entry(item: Item): Entry
 }
 
 /**
  * A table as it was at one zxid, read in slices while the live table goes on: an item changed or
- * deleted since is copied on its first touch, one created since is skipped.
+ * deleted since is copied on its first touch, one created since is skipped. An item may be used
+ * again for another thing after it was deleted: that one is born later.
  */
-export class FrozenTable<Item extends Freezable, Entry> {
+export class FrozenTable<Item, Entry> {
   readonly #id: number
   readonly #zxid: Zxid
+  readonly #table: Freezable<Item, Entry>
   readonly #live: Iterator<Item>
-  readonly #encode: (item: Item) => Entry
   readonly #copies = new Map<Item, Entry>()
   #leftovers: Iterator<Entry> | null = null
 
-  /**
-   * @param id grows with each snapshot of this process
-   * @param live an iterator of a Map: deleted items not yet reached are not given
-   */
-  constructor(id: number, zxid: Zxid, live: Iterator<Item>, encode: (item: Item) => Entry) {
+  /** @param id grows with each snapshot of this process */
+  constructor(id: number, zxid: Zxid, table: Freezable<Item, Entry>) {
     this.#id = id
     this.#zxid = zxid
-    this.#live = live
-    this.#encode = encode
+    this.#table = table
+    this.#live = table.values()
   }
 
   /** Must be called before the item changes or goes. */
   touch(item: Item): void {
-    if (item.snapshotMark === this.#id || item.bornAt > this.#zxid) return
-    item.snapshotMark = this.#id
-    this.#copies.set(item, this.#encode(item))
+    const table = this.#table
+    if (table.snapshotMark(item) === this.#id || table.bornAt(item) > this.#zxid) return
+    table.setSnapshotMark(item, this.#id)
+    this.#copies.set(item, table.entry(item))
   }
 
   /** At most `max` more entries; empty when all have been given. */
@@ -55,10 +58,11 @@ export class FrozenTable<Item extends Freezable, Entry> {
   }
 
   #visit(item: Item, entries: Entry[]): void {
-    if (item.bornAt > this.#zxid) return
-    if (item.snapshotMark !== this.#id) {
-      item.snapshotMark = this.#id
-      entries.push(this.#encode(item))
+    const table = this.#table
+    if (table.bornAt(item) > this.#zxid) return
+    if (table.snapshotMark(item) !== this.#id) {
+      table.setSnapshotMark(item, this.#id)
+      entries.push(table.entry(item))
       return
     }
     const copy = this.#copies.get(item)

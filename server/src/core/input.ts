@@ -1,5 +1,5 @@
 import type { Brand, ClientFrame, ServerId, Zxid } from '@conclave/protocol'
-import type { PeerFrame } from '@conclave/protocol/peer'
+import type { PeerFrame, Txn } from '@conclave/protocol/peer'
 
 /** One client connection, numbered by the runtime, never reused. */
 export type ConnectionId = Brand<number, 'ConnectionId'>
@@ -12,6 +12,9 @@ export type Ticket = Brand<number, 'Ticket'>
 
 /** Names one hash effect. */
 export type HashTicket = Brand<number, 'HashTicket'>
+
+/** Names one readLog effect. */
+export type LogTicket = Brand<number, 'LogTicket'>
 
 /** All that ever enters a replica. */
 export type Input =
@@ -34,6 +37,12 @@ export type Input =
     }
   /** The hash asked for by a hash effect, as 64 hexadecimal digits; null: refused, over a limit. */
   | { readonly input: 'hashed'; readonly ticket: HashTicket; readonly hash: string | null }
+  /** The answer to a readLog effect; null: purged, or not to be read. */
+  | {
+      readonly input: 'logPiece'
+      readonly ticket: LogTicket
+      readonly txns: readonly Txn[] | null
+    }
   | { readonly input: 'diskSpace'; readonly ok: boolean }
   /** Answer what is in flight, take nothing new. */
   | { readonly input: 'shutdown' }

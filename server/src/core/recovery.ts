@@ -57,6 +57,7 @@ export class Recovery implements RecoveryVisitor {
 
   txn(txn: Txn): void {
     this.#history.append(txn)
+    this.#history.durable(txn.zxid)
   }
 
   committed(zxid: Zxid): void {

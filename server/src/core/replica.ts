@@ -8,16 +8,18 @@ import {
   type Zxid,
 } from '@conclave/protocol'
 import type { Txn } from '@conclave/protocol/peer'
-import { assertNever } from './assert.js'
+import { assert, assertNever } from './assert.js'
 import type { ReplicaConfig } from './config.js'
 import type { Effect, RoleName, SnapshotView, Trace } from './effect.js'
 import type { ClientFrameInput, ConnectionId, Input, Tick } from './input.js'
+import { LogReads } from './log-reads.js'
 import { Attaching } from './pipeline/attaching.js'
 import type { Connection } from './pipeline/connection.js'
 import { Connections } from './pipeline/connections.js'
-import { Leadership } from './pipeline/leadership.js'
+import { Leadership, numbersSpent } from './pipeline/leadership.js'
 import type { Applied } from './pipeline/replicated-state.js'
 import { Serving } from './pipeline/serving.js'
+import { TurnBudget } from './pipeline/turn-budget.js'
 import { Watching } from './pipeline/watching.js'
 import type { Recovered } from './recovery.js'
 import { Zab, type ZabHost } from './zab/zab.js'
@@ -31,6 +33,8 @@ export class Replica {
   readonly #recovered: Recovered
   readonly #zab: Zab
   readonly #connections = new Connections()
+  readonly #budget = new TurnBudget()
+  readonly #logReads: LogReads
   readonly #watching: Watching
   readonly #attaching: Attaching
   readonly #serving: Serving
@@ -45,9 +49,10 @@ export class Replica {
     this.#config = config
     this.#recovered = recovered
     const { state, history, hardState, epochs } = recovered
-    this.#watching = new Watching(state, history, this.#connections)
+    this.#logReads = new LogReads(history)
+    this.#watching = new Watching(state, history, this.#logReads, this.#connections)
     this.#attaching = new Attaching(config, state, this.#connections)
-    this.#serving = new Serving(state, this.#connections, this.#watching)
+    this.#serving = new Serving(state, this.#connections, this.#watching, this.#budget)
     const lastApplied = state.lastApplied.zxid
     this.#snapshot = { view: null, lastZxid: lastApplied }
     const host: ZabHost = {
@@ -77,6 +82,11 @@ export class Replica {
     }
   }
 
+  /** There is a leader and an ensemble, so that clients get answers. */
+  get isServing(): boolean {
+    return this.#openLeadership !== null
+  }
+
   step(input: Input): void {
     switch (input.input) {
       case 'tick':
@@ -90,7 +100,10 @@ export class Replica {
       case 'clientCongested':
         return this.#onCongested(input.connection, input.congested)
       case 'persisted':
-        return this.#zab.persisted(input.ticket)
+        this.#zab.persisted(input.ticket)
+        return this.#recovered.history.durable(this.#zab.durable.zxid)
+      case 'logPiece':
+        return this.#logReads.piece(input.ticket, input.txns)
       case 'peerOpened':
         return this.#zab.peerOpened(input)
       case 'peerFrame':
@@ -121,8 +134,9 @@ export class Replica {
     this.#beginSnapshot()
     const clients = this.#connections.drain()
     this.#pumpReady()
+    this.#budget.renew((connection) => this.#serving.pump(connection))
     const again: Effect[] = this.#hasMore() ? [{ effect: 'again' }] : []
-    return [...outward, ...clients, ...again]
+    return [...outward, ...this.#logReads.drain(), ...clients, ...again]
   }
 
   /** The txn is committed. Events, then its reply, then the reads behind it. */
@@ -138,7 +152,11 @@ export class Replica {
   }
 
   #roundConfirmed(round: number): void {
-    this.#attaching.confirmed(round)
+    const { role, epoch } = this.#zab
+    assert(role !== 'looking', 'rounds are confirmed in an established leadership')
+    if (this.#leadership !== null) {
+      this.#attaching.confirmed(round, this.#leadership, { role, epoch })
+    }
     this.#serving.confirmed(round)
   }
 
@@ -169,6 +187,8 @@ export class Replica {
     }
     const start = { tick: this.#tick, hasSpace: this.#hasSpace }
     this.#leadership = new Leadership(state, broadcast, start)
+    const { zxid } = state.lastApplied
+    if (zxid >= limits.zxidMax - limits.zxidsForSessions) this.#tellSpent(zxid)
     if (state.ensembleId === null) {
       this.#leadership.createEnsemble(this.#config.newEnsembleId, digestAlgorithm)
     } else {
@@ -189,6 +209,7 @@ export class Replica {
 
   #tell({ txn, ended }: Applied): void {
     const { body, zxid } = txn
+    if (zxid === limits.zxidMax - limits.zxidsForSessions) this.#tellSpent(zxid)
     if (body.body === 'createEnsemble') {
       const { ensembleId } = body
       this.#zab.ensembleIdLearned(ensembleId)
@@ -210,6 +231,10 @@ export class Replica {
       const ephemerals = body.changes.length
       this.#trace({ trace: 'sessionClosed', sessionId, expired, ephemerals })
     }
+  }
+
+  #tellSpent(zxid: Zxid): void {
+    this.#trace({ trace: 'zxidsSpent', zxid, advice: numbersSpent.message })
   }
 
   #onTick(tick: Tick): void {
@@ -263,7 +288,8 @@ export class Replica {
   ): void {
     switch (frame.frame) {
       case 'request':
-        return this.#serving.request(connection, frame, bytes)
+        // What has no answer when the connection closes is sent again to another server.
+        return this.#isShuttingDown ? undefined : this.#serving.request(connection, frame, bytes)
       case 'ack':
         return this.#serving.acked(connection, frame.ackedXid)
       case 'ping':
@@ -279,6 +305,7 @@ export class Replica {
     const connection = this.#connections.get(id)
     if (connection === undefined) return
     this.#watching.forget(id)
+    this.#attaching.lost(connection)
     this.#connections.lost(connection)
   }
 
@@ -289,10 +316,14 @@ export class Replica {
     this.#serving.pump(connection)
   }
 
+  /**
+   * What was started is answered. The rest, a write that is held for acknowledgements and all that
+   * is behind it, never runs here: its client is told of the shutdown and sends it again.
+   */
   #onShutdown(): void {
     this.#isShuttingDown = true
     for (const connection of this.#connections.values()) {
-      if (connection.queue.length === 0) this.#connections.close(connection, 'shutdown')
+      if (connection.started === 0) this.#connections.close(connection, 'shutdown')
     }
   }
 
@@ -309,7 +340,8 @@ export class Replica {
   }
 
   #hasMore(): boolean {
-    return this.#connections.hasOutput || this.#watching.isReplaying
+    const isBehind = this.#leadership?.isBehind === true || this.#zab.hasOutput
+    return isBehind || this.#connections.hasOutput || this.#watching.isReplaying
   }
 
   /** Only of what is durable in the own log. */

@@ -6,6 +6,7 @@ import type { ConnectionId, Input } from '../core/input.js'
 import type { Replica } from '../core/replica.js'
 import type { ClientListener } from './net/client-listener.js'
 import type { ClientSocketEvents } from './net/client-socket.js'
+import { RefusalLog } from './net/refusal-log.js'
 import type { PasswordHasher } from './password-hasher.js'
 import type { Storage } from './storage/index.js'
 
@@ -14,6 +15,8 @@ export interface NodePorts {
   readonly storage: Storage
   readonly hasher: PasswordHasher
   readonly log: Logger
+  /** Clients are served from now on; told once. */
+  readonly onServing: () => void
   /** The process cannot go on: a broken invariant. */
   readonly onFatal: (error: Error) => void
 }
@@ -25,14 +28,17 @@ export interface NodePorts {
 export class Node {
   readonly #replica: Replica
   readonly #ports: NodePorts
+  readonly #refusals: RefusalLog
   readonly #ticker: NodeJS.Timeout
   #listener: ClientListener | null = null
   #isDrainDue = false
+  #hasServed = false
   #isStopped = false
 
   constructor(replica: Replica, ports: NodePorts) {
     this.#replica = replica
     this.#ports = ports
+    this.#refusals = new RefusalLog(ports.log)
     this.#ticker = setInterval(() => this.#tick(), limits.tickMs)
     this.#tick()
   }
@@ -56,7 +62,7 @@ export class Node {
       frame: (frame, bytes) => this.input({ input: 'clientFrame', connection, frame, bytes }),
       congested: (congested) => this.input({ input: 'clientCongested', connection, congested }),
       lost: () => this.input({ input: 'clientLost', connection }),
-      refused: (why) => this.#ports.log.warn({ connection, address, why }, 'connection refused'),
+      refused: (why) => this.#refusals.warn({ connection, address, why }, 'connection refused'),
     }
   }
 
@@ -77,6 +83,9 @@ export class Node {
     this.#guarded(() => {
       for (const effect of this.#replica.drain()) this.#carryOut(effect)
     })
+    if (this.#hasServed || this.#isStopped || !this.#replica.isServing) return
+    this.#hasServed = true
+    this.#ports.onServing()
   }
 
   #carryOut(effect: Effect): void {
@@ -100,6 +109,10 @@ export class Node {
           (zxid) => this.input({ input: 'snapshotEnded', zxid }),
           () => this.input({ input: 'snapshotEnded', zxid: null }),
         )
+      case 'readLog': {
+        const { ticket } = effect
+        return storage.readLog(effect, (txns) => this.input({ input: 'logPiece', ticket, txns }))
+      }
       case 'hash': {
         const { ticket } = effect
         return hasher.hash(effect, (hash) => this.input({ input: 'hashed', ticket, hash }))
@@ -125,7 +138,8 @@ export class Node {
 
   #tell({ trace, ...fields }: Trace): void {
     const { log } = this.#ports
-    if (quiet.has(trace)) log.debug(fields, trace)
+    if (trace === 'zxidsSpent') log.error(fields, trace)
+    else if (quiet.has(trace)) log.debug(fields, trace)
     else log.info(fields, trace)
   }
 

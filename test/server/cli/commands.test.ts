@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startTestServer, tempDirectory } from '../../support/server-kit.js'
 import { cliOf, startCli } from './cli-kit.js'
+import { dataVersion } from '@conclave/protocol'
 import t from 'tap'
 
 const json = (text: string): unknown => JSON.parse(text)
@@ -143,10 +144,13 @@ t.test('CLI-14 every command prints JSON when asked to', async (t) => {
   t.match(await said('acl', '/a'), { path: '/a', acl: [{ scheme: 'world' }], aversion: 0 })
   t.match(await said('sync'), { zxid: Number })
   t.match(await said('whoami'), { sessionId: Number, identities: [{ scheme: 'ip' }] })
-  t.match(await said('multi', 'check /a', 'delete /a -v 1'), [
-    { op: 'check', path: '/a' },
-    { op: 'delete', path: '/a' },
-  ])
+  t.match(await said('multi', 'check /a', 'delete /a -v 1'), {
+    branch: 'then',
+    results: [
+      { op: 'check', path: '/a' },
+      { op: 'delete', path: '/a' },
+    ],
+  })
 })
 
 t.test('CLI-15 a multi is all or nothing, in lines and in JSON', async (t) => {
@@ -190,10 +194,73 @@ t.test('CLI-15 what is wrong in a multi is said by its place', async (t) => {
   await refused('create', /line 1: missing required argument 'path'/)
   await refused('delete -r /a', /line 1: --file, --parents and --recursive have no place/)
   await refused('[{"op":"create","path":"/a","dat":"x"}]', /operation 1: Unrecognized key/)
-  await refused('[{"op":"set","path":"/a","data":"x","dataRef":0}]', /only one of data/)
+  await refused(
+    '[{"op":"set","path":"/a","data":"x","dataRef":0}]',
+    /operation 1: only one of data/,
+  )
+  await refused('{"then":[{"op":"create","path":"a"}]}', /"then", operation 1: .*write \/a/)
+  await refused('{"if":[{"path":"/a"}],"then":[]}', /"if", condition 1: say what must hold/)
+  await refused('{"else":[{"op":"make"}]}', /"else", operation 1.*: op is one of create, set/)
+  await refused('{"when":[]}', /the multi: Unrecognized key: "when"/)
   await refused('[{]', /is no JSON/)
   await refused('', /at least one operation/)
-  await refused('create a', /write \/a/)
+  await refused('if /a exists\nthen\n', /at least one operation/)
+  await refused('\n# here\ncreate a', /line 3: .*write \/a/)
+  await refused('create /a//b', /line 1: /)
+  await refused('if /a exists\ncreate /b', /line 2: write "then" before/)
+  await refused('create /b\nif /a exists', /line 2: an "if" .* at the start/)
+  await refused('create /b\nfence /a 1', /line 2: a fence .* before the operations/)
+  await refused('create /b\nelse\ncreate /c', /line 2: the order is: if/)
+  await refused('if /a exists\nthen\nthen', /line 3: the order is: if/)
+  await refused('if /a exists\nthen create /b', /line 2: "then" stands alone/)
+  await refused('if /a exists', /: write "then", and after it/)
+  for (const line of ['if', 'if /a', 'if /a is 3', 'if /a exists 3', 'if /a version']) {
+    await refused(line, /line 1: an if is written "if PATH exists"/)
+  }
+  await refused('if /a version x', /line 1: a version is a whole number/)
+  const { stderr } = await cli(['multi', 'create /a', 'make /b'])
+  t.match(stderr, /word 2: there is no operation "make"/)
+})
+
+t.test('CLI-15 a multi asks first, and runs one list or the other', async (t) => {
+  const cli = cliOf(await startTestServer(t))
+  await cli(['create', '/a', 'x'])
+  const stat = async (path: string) =>
+    (json((await cli(['stat', path, '--json'])).stdout) as { stat: Record<string, number> }).stat
+  const { czxid = 0 } = await stat('/a')
+  const branchOf = async (...conditions: readonly string[]): Promise<unknown> => {
+    const lines = [...conditions, 'then', 'check /a', 'else', 'check /']
+    const { stdout } = await cli(['multi', '--json', ...lines])
+    return (json(stdout) as { branch: string }).branch
+  }
+  for (const condition of ['exists', 'version 0', 'data x', `czxid ${czxid}`, 'owner 0']) {
+    t.equal(await branchOf(`if /a ${condition}`), 'then', condition)
+    t.equal(await branchOf(`if /a ${condition}`, 'if /a missing'), 'else', condition)
+    t.equal(await branchOf(`if /none ${condition}`), 'else', condition)
+  }
+  for (const condition of ['missing', 'version 1', 'data y', 'czxid 1', 'owner 7']) {
+    t.equal(await branchOf(`if /a ${condition}`), 'else', condition)
+  }
+  const lines = [`fence /a ${czxid}`, 'if /a version 0', 'then', 'set /a y', 'create $0/b']
+  t.match(await cli(['multi'], { stdin: lines.join('\n') }), { code: 2, stderr: /operation 2: / })
+  const plan = {
+    fences: [{ path: '/a', czxid }],
+    if: [{ path: '/a', version: 0, dataBase64: 'eA==', exists: true, ephemeralOwner: 0 }],
+    else: [{ op: 'delete', path: '/a' }],
+    then: [
+      { op: 'create', path: '/j-', kind: 'sequential' },
+      { op: 'create', path: '$0/b' },
+    ],
+  }
+  const done = await cli(['multi'], { stdin: JSON.stringify(plan) })
+  t.match(done.stdout, /^then: every condition holds\nOPERATION.*\ncreate +\/j-0000000001 .*\n/)
+  t.match(await cli(['multi'], { stdin: JSON.stringify({ ...plan, fences: [] }) }), { code: 0 })
+  const other = await cli(['multi', 'if /a missing', 'then', 'create /a', 'else', 'delete /a'])
+  t.match(other.stdout, /^else: a condition does not hold\n(.*\n)delete +\/a +ok\n$/)
+  t.match(await cli(['multi', 'if /a exists', 'then', 'delete /a']), {
+    code: 0,
+    stdout: 'else: a condition does not hold\n',
+  })
 })
 
 t.test('CLI-8 acl prints and replaces who may do what; --auth says who one is', async (t) => {
@@ -263,7 +330,7 @@ t.test('CLI-24 inspect prints what is on the disk', async (t) => {
   t.match(await cli(['inspect', 'log', tempDirectory(t)]), { code: 2, stderr: /no data directory/ })
   t.match(await cli(['inspect', 'log', '/no/where']), { code: 2, stderr: /does not exist/ })
   const damaged = tempDirectory(t)
-  writeFileSync(join(damaged, 'conclave-data'), '')
+  writeFileSync(join(damaged, 'conclave-data'), `conclave data ${dataVersion}\n`)
   mkdirSync(join(damaged, 'x'))
   t.match(await cli(['inspect', 'log', damaged]), { code: 0, stderr: /no log in .* yet/ })
 })

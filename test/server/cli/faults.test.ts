@@ -1,11 +1,14 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { ConnectError, SessionExpiredError } from '#client/index.js'
 import * as sdk from '#client/index.js'
 import { exitCodeOf, exitCodes } from '#server/cli/exit-code.js'
+import type { Host } from '#server/cli/host.js'
 import { Interrupted } from '#server/cli/interrupted.js'
 import { sentenceOf } from '#server/cli/sentence.js'
 import { UsageError } from '#server/cli/usage-error.js'
 import { StartError } from '#server/start-error.js'
-import { startTestServer } from '../../support/server-kit.js'
+import { startTestServer, tempDirectory } from '../../support/server-kit.js'
 import { cliOf, runCli, startCli } from './cli-kit.js'
 import t from 'tap'
 
@@ -70,10 +73,32 @@ t.test('CLI-17 every mistake gets one sentence that says what to do, and no stac
   await refused(['ls', '--timeout', 'soon'], /--timeout is a time/)
   await refused(['ls', '--auth', 'bob'], /credentials are written user:password/)
   await refused(['inspect'], /say which: log, snapshot/)
+  for (const word of ['e30', 'zzz', Buffer.from('{"zxid":-1}').toString('base64url')]) {
+    await refused(['watch', '/', '--from', word], /--from takes a position as "watch" prints it/)
+  }
+  const other = tempDirectory(t)
+  writeFileSync(join(other, 'conclave-data'), 'conclave data 9\n')
+  await refused(['inspect', 'log', other], /written with data version 9/)
   await refused(['serve'], /--data DIR/)
   await refused(['serve', '--data', '/x', '--log-level', 'all'], /Allowed choices are trace, debug/)
   await refused(['serve', '--data', '/x', '--host', '0.0.0.0'], /the flag for that is --insecure/)
   await refused(['serve', '--config', '/no/where'], /config file \/no\/where cannot be read/)
+})
+
+t.test('CLI-30 help is there by word and by flag, for all and for each', async (t) => {
+  const overview = await runCli(['--help'])
+  t.match(overview, { code: 0, stderr: '', stdout: /^Usage: conclave <command>/ })
+  t.strictSame(await runCli(['help']), overview)
+  const names = [...overview.stdout.matchAll(/^ {2}([a-z]+)(?:\|\w+)?\b.* {2}/gm)].map(
+    ([, name = '']) => name,
+  )
+  t.ok(names.includes('serve') && names.includes('whoami') && names.length > 14)
+  for (const name of names) {
+    const help = await runCli(['help', name])
+    t.match(help, { code: 0, stderr: '', stdout: new RegExp(`^Usage: conclave ${name}\\b`) }, name)
+    t.strictSame(await runCli([name, '--help']), help)
+  }
+  t.match(await runCli(['help', 'nope']), { code: 2, stderr: /unknown command 'nope'/ })
 })
 
 t.test('CLI-17 an unexpected fault says how to see more, and then shows it', async (t) => {
@@ -89,6 +114,21 @@ t.test('CLI-17 without a server it says how to start one', async (t) => {
   const { code, stderr } = await cliOf(server)(['ls', '--timeout', '50'])
   t.equal(code, 3)
   t.match(stderr, /no server answered within 50 ms: .*; start a server with "conclave serve/)
+})
+
+t.test('CLI-29 a person is told that no server has answered yet, and for how long', async (t) => {
+  const connect: Host['connect'] = (_servers, { signal } = {}) =>
+    new Promise((_, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason as Error))
+    })
+  const piped = startCli(['ls', '--timeout', '90s'], { connect })
+  const watched = startCli(['ls', '--timeout', '90s'], { connect, isTerminal: true })
+  await watched.stderr.seen('no server at conclave://127.0.0.1:7400 yet; trying for 90 s')
+  watched.signal('SIGINT')
+  t.equal((await watched.ended).code, 130)
+  t.equal(piped.stderr.text, '', 'a script hears of the end alone')
+  piped.signal('SIGINT')
+  await piped.ended
 })
 
 t.test('CLI-17 no password is in anything that is printed', async (t) => {

@@ -2,6 +2,7 @@ import { permissions } from '#client/index.js'
 import { aclEntryText, lettersOf, parseAcl } from '#server/cli/output/acl.js'
 import { bytesForJson, bytesInline, hexDump, textOf } from '#server/cli/output/bytes.js'
 import { escapeBlock, escapeText, isPrintable, safeJson } from '#server/cli/output/escape.js'
+import { inspectedText } from '#server/cli/inspect/inspected-text.js'
 import { decodePosition, encodePosition } from '#server/cli/output/event.js'
 import { plain, styleFor } from '#server/cli/output/style.js'
 import { tableText } from '#server/cli/output/table.js'
@@ -10,6 +11,8 @@ import { ageText, durationText, timeText } from '#server/cli/output/time.js'
 import { dataText, listingTable, statText } from '#server/cli/output/znode.js'
 import { UsageError } from '#server/cli/usage-error.js'
 import { fakeStat } from '../../support/fake-server.js'
+import type { SessionId, Xid, Zxid } from '@conclave/protocol'
+import type { Txn, TxnBody } from '@conclave/protocol/peer'
 import fc from 'fast-check'
 import t from 'tap'
 
@@ -142,4 +145,28 @@ t.test('CLI-13 a position is one word that reads back', async (t) => {
   t.match(encodePosition(position), /^[\w-]+$/)
   t.strictSame(decodePosition(encodePosition(position)), position)
   t.throws(() => decodePosition('xx'), UsageError)
+})
+
+t.test('CLI-24 a txn of the system says whom it is about', async (t) => {
+  const sessionId = 7 as SessionId
+  const line = (body: TxnBody): string => {
+    const [zxid, epoch] = [9 as Zxid, 1 as Txn['epoch']]
+    const head = { zxid, epoch, timeMs: 0, sessionId: 0 as SessionId, ackedXid: 0 as Xid }
+    const txn: Txn = { ...head, xid: 0 as Xid, body }
+    const item = { item: 'record', file: 'log', offset: 0, position: { zxid, epoch }, txn } as const
+    return inspectedText(item, plain)
+  }
+  const stat = { czxid: 1 as Zxid, mzxid: 2 as Zxid, mtime: 3, version: 4 }
+  const acl = [{ scheme: 'world', id: 'anyone', permissions: 1 }] as const
+  const change = { change: 'delete', path: '/e', acl, ...stat } as const
+  const changes = [{ ...change, ephemeralOwner: sessionId, parentAcl: acl }]
+  t.match(
+    line({ body: 'closeSession', closedSession: sessionId, expired: true, changes }),
+    / closeSession 7 \(expired\), delete \/e$/,
+  )
+  const acked = [
+    { sessionId, ackedXid: 3 as Xid },
+    { sessionId: 8 as SessionId, ackedXid: 4 as Xid },
+  ]
+  t.match(line({ body: 'acknowledge', acked }), / acknowledge session 7 xid 3, session 8 xid 4$/)
 })

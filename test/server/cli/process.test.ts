@@ -51,7 +51,10 @@ t.test('CLI-27 a server that cannot start says why in one sentence', async (t) =
   }
   const server = await spawnServer(t, data)
   const port = new URL(server.url).port
-  await refused(['--data', data, '--client-port', '0'], /is in use by another Conclave server/)
+  await refused(
+    ['--data', data, '--client-port', '0'],
+    /is in use by another Conclave server.*--data/,
+  )
   await refused(
     ['--data', `${data}2`, '--client-port', port],
     /port \d+ .* is in use: .*--client-port/,
@@ -63,7 +66,10 @@ t.test('CLI-27 a server that cannot start says why in one sentence', async (t) =
   const foreign = join(directory, 'foreign')
   mkdirSync(foreign)
   writeFileSync(join(foreign, 'letters.txt'), '')
-  await refused(['--data', foreign, '--client-port', '0'], /is not a Conclave data directory/)
+  await refused(
+    ['--data', foreign, '--client-port', '0'],
+    /is not a Conclave data directory.*--data/,
+  )
   await refused(['--data', join(foreign, 'letters.txt')], /a part of this path is a file/)
 })
 

@@ -17,6 +17,7 @@ t.test('CLI-19 a script runs line by line in one session, without a prompt', asy
     'create /a',
     'cd /a',
     'create b 1',
+    `multi 'if c missing' then 'set b 1' else 'rm b'`,
     'ls',
     'pwd',
     'cd ..',
@@ -28,7 +29,9 @@ t.test('CLI-19 a script runs line by line in one session, without a prompt', asy
   const { code, stdout, stderr } = await cli(['shell'], { stdin: script.join('\n') })
   t.equal(stderr, '')
   t.equal(code, 0)
-  t.equal(stdout, '/mine\ntwo words\n/a\n/a/b\nb\n/a\n1\ndeleted 2 znodes\n')
+  const branch =
+    'then: every condition holds\nOPERATION  PATH  RESULT\nset        /a/b  version 1\n'
+  t.equal(stdout, '/mine\ntwo words\n/a\n/a/b\n' + branch + 'b\n/a\n1\ndeleted 2 znodes\n')
   t.equal((await cli(['stat', '/mine'])).code, 10, 'the ephemeral went with the session')
 })
 

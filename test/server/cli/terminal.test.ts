@@ -37,7 +37,7 @@ t.test(
     const server = await startTestServer(t)
     const shell = await openShell(server)
     const host = server.url.replace('conclave://', '')
-    t.match(shell.stdout.text, `conclave ${host} ${prompt}`)
+    t.match(shell.stdout.text, `conclave ${host} (leading, epoch 1) ${prompt}`)
     t.match(shell.stderr.text, /^looking for a server at .*\nsession \d+; "help"/)
     await type(shell, 'create /a x\r', prompt)
     t.match(await type(shell, 'cd /a\r', '/a> '), 'cd /a')

@@ -2,7 +2,7 @@ import { commandRow } from '../command.js'
 import { UsageError } from '../usage-error.js'
 import { versionOption, type VersionFlags } from '../version-option.js'
 
-export interface DeleteFlags extends VersionFlags {
+interface DeleteFlags extends VersionFlags {
   readonly recursive?: true
 }
 

@@ -4,7 +4,7 @@ import { statJson } from '../output/znode-json.js'
 import { UsageError } from '../usage-error.js'
 import { versionOption, type VersionFlags } from '../version-option.js'
 
-export interface SetFlags extends VersionFlags {
+interface SetFlags extends VersionFlags {
   readonly file?: string
 }
 

@@ -1,7 +1,7 @@
 import { Option, type Command as Parser } from 'commander'
 import { quietParser } from '../parser.js'
 import { wholeNumber } from '../parse-options.js'
-import type { ProgramContext } from '../program.js'
+import type { ProgramContext } from '../program-context.js'
 import { type InspectFlags, inspectDirectory } from './inspect.js'
 
 export const inspectParser = (context: ProgramContext): Parser =>

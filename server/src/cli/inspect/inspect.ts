@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs'
 import {
+  checkVersion,
+  DataDirectoryError,
   inspectLog,
   inspectSnapshots,
   type LogItem,
@@ -27,7 +29,7 @@ export const inspectDirectory = async (
   { json, limit = Number.POSITIVE_INFINITY }: InspectFlags,
   { output, signal }: { host: Host; output: Output; signal: AbortSignal },
 ): Promise<number> => {
-  checkDirectory(directory)
+  await checkDirectory(directory)
   const items: AsyncIterable<LogItem | SnapshotItem> =
     part === 'log' ? inspectLog(nodeFiles, directory) : inspectSnapshots(nodeFiles, directory)
   let left = limit
@@ -52,18 +54,24 @@ export const inspectDirectory = async (
 }
 
 /** @throws UsageError when it is no data directory */
-const checkDirectory = (directory: string): void => {
+const checkDirectory = async (directory: string): Promise<void> => {
   let names: readonly string[]
   try {
     names = readdirSync(directory)
   } catch (error) {
     throw fileError(error, `the directory ${directory} cannot be read`)
   }
-  if (names.includes('conclave-data')) return
-  throw new UsageError(
-    `${escapeText(directory)} is no data directory of Conclave: name the one that the server was ` +
-      'started with by --data',
-  )
+  if (!names.includes('conclave-data')) {
+    throw new UsageError(
+      `${escapeText(directory)} is no data directory of Conclave: name the one that the server ` +
+        'was started with by --data',
+    )
+  }
+  try {
+    await checkVersion(nodeFiles, directory)
+  } catch (error) {
+    throw error instanceof DataDirectoryError ? new UsageError(error.message) : error
+  }
 }
 
 /** Plain data: bytes as text or base64. */

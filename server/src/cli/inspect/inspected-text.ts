@@ -80,6 +80,10 @@ const bodyText = (body: TxnBody, style: Style): string => {
       const changes = body.changes.map((change) => changeText(change, style))
       return head + (changes.length === 0 ? 'nothing' : changes.join(', '))
     }
+    case 'acknowledge': {
+      const acked = body.acked.map(({ sessionId, ackedXid }) => `${sessionId} xid ${ackedXid}`)
+      return `acknowledge session ${acked.join(', session ')}`
+    }
     case 'error':
       return style.warn(`refused ${body.code}: ${escapeText(body.message)}`)
   }

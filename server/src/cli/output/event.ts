@@ -1,4 +1,5 @@
 import type { ChangeEvent, WatchEvent, WatchPosition } from '@conclave/client'
+import { z } from 'zod'
 import { UsageError } from '../usage-error.js'
 import { bytesForJson, bytesInline } from './bytes.js'
 import { escapeText } from './escape.js'
@@ -37,11 +38,18 @@ export const encodePosition = (position: WatchPosition): string =>
 /** @throws UsageError */
 export const decodePosition = (word: string): WatchPosition => {
   try {
-    return JSON.parse(Buffer.from(word, 'base64url').toString()) as WatchPosition
+    const said: unknown = JSON.parse(Buffer.from(word, 'base64url').toString())
+    return positionSchema.parse(said) as WatchPosition
   } catch {
     throw new UsageError('--from takes a position as "watch" prints it at its end')
   }
 }
+
+const positionSchema = z.strictObject({
+  ensembleId: z.string(),
+  zxid: z.int().nonnegative(),
+  index: z.int().nonnegative(),
+})
 
 const tones: Readonly<Record<ChangeEvent['type'], (style: Style) => (text: string) => string>> = {
   created: ({ good }) => good,

@@ -1,6 +1,6 @@
 /** How words are set off on a terminal; elsewhere each gives its text back. */
 export type Style = Readonly<Record<Tone, (text: string) => string>>
-export type Tone = keyof typeof tones
+type Tone = keyof typeof tones
 
 /** Colours for a terminal that wants them: see https://no-color.org. */
 export const styleFor = (

@@ -1,6 +1,6 @@
 import { textWidth } from './text-width.js'
 
-export interface Column {
+interface Column {
   readonly title: string
   readonly align?: 'left' | 'right'
 }

@@ -40,7 +40,7 @@ export const statText = (path: string, stat: Stat, view: View): string => {
   ])
 }
 
-export interface NamedStat {
+interface NamedStat {
   readonly name: string
   readonly stat: Stat
 }

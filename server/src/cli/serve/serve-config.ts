@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { limits } from '@conclave/client'
 import { parse as parseYaml, YAMLParseError } from 'yaml'
 import { z } from 'zod'
+import { optionFault, serverOptionFields, timeoutsInOrder } from '../../server-options.js'
 import { fileError } from '../read-input.js'
 import { UsageError } from '../usage-error.js'
 
-/** All that a server can be told, in a file or by flags. */
-export type ServeConfig = z.infer<typeof configSchema> & { readonly data: string }
+/** What a file or flags say; what they leave out is the server's to fill in. */
+type Said = z.input<typeof configSchema>
+export type ServeConfig = Said & { readonly data: string }
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export const logFormats = ['pretty', 'json'] as const
-export const portMax = 65_535
 
 /** Flags as the parser gives them; each overrides the same key of the file. */
-export type ServeFlags = Partial<z.infer<typeof configSchema>> & { readonly config?: string }
+export type ServeFlags = Said & { readonly config?: string }
 
 /** @throws UsageError that names the file and the key, or the flag */
 export const serveConfig = ({ config: file, ...flags }: ServeFlags): ServeConfig => {
@@ -29,7 +29,7 @@ export const serveConfig = ({ config: file, ...flags }: ServeFlags): ServeConfig
 }
 
 /** Reads a file, YAML or JSON. A relative path in it starts from where the file is. */
-const readConfig = (file: string): z.infer<typeof configSchema> => {
+const readConfig = (file: string): Said => {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -42,7 +42,7 @@ const readConfig = (file: string): z.infer<typeof configSchema> => {
 }
 
 /** @throws UsageError */
-export const parseConfig = (text: string, file: string): z.infer<typeof configSchema> => {
+export const parseConfig = (text: string, file: string): Said => {
   let value: unknown
   try {
     // Every JSON text is YAML.
@@ -54,46 +54,26 @@ export const parseConfig = (text: string, file: string): z.infer<typeof configSc
     const [reason = ''] = error.message.split('\n')
     throw new UsageError(`${file} is no YAML${line}: ${reason.replace(/ at line \d+.*$/, '')}`)
   }
-  const parsed = configSchema.safeParse(value ?? {})
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new UsageError(issue === undefined ? `${file} is not valid` : issueText(issue, file))
-}
-
-const whole = (min: number, max = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max)
-const timeoutMs = whole(limits.sessionTimeoutMsMin, limits.sessionTimeoutMsMax)
-
-const configSchema = z.strictObject({
-  data: z.string().min(1).optional(),
-  host: z.string().min(1).optional(),
-  clientPort: whole(0, portMax).optional(),
-  serverId: whole(1, limits.serverIdMax).optional(),
-  insecure: z.boolean().optional(),
-  allowOrigins: z.array(z.string()).optional(),
-  hosts: z.array(z.string()).optional(),
-  historyBytesMax: whole(0).optional(),
-  snapshotTxns: whole(1).optional(),
-  segmentBytes: whole(1).optional(),
-  sessionTimeoutMsMin: timeoutMs.optional(),
-  sessionTimeoutMsMax: timeoutMs.optional(),
-  logLevel: z.enum(logLevels).optional(),
-  logFormat: z.enum(logFormats).optional(),
-})
-
-const keys = Object.keys(configSchema.shape)
-
-const issueText = (issue: z.core.$ZodIssue, file: string): string => {
-  const key = issue.path.join('.')
-  if (issue.code === 'unrecognized_keys') {
-    const [unknown = ''] = issue.keys
-    const meant = keys.find((known) => sameLetters(known, unknown))
-    const hint = meant === undefined ? `there are ${keys.join(', ')}` : `did you mean ${meant}?`
-    return `${file}: there is no key "${unknown}"; ${hint}`
+  const said = value ?? {}
+  const parsed = configSchema.safeParse(said)
+  if (parsed.success) return said as Said
+  if (typeof said !== 'object' || Array.isArray(said)) {
+    throw new UsageError(`${file} is no list of names and values, such as "data: ./data"`)
   }
-  if (key === '') return `${file} is not a list of keys and values, such as "data: ./data"`
-  return `${file}: ${key}: ${issue.message.replace('Invalid input: ', '')}`
+  throw new UsageError(`${file}: ${optionFault(parsed.error, said, configKeys())}`)
 }
 
-/** `client_port`, `client-port` and `ClientPort` mean `clientPort`. */
-const sameLetters = (a: string, b: string): boolean => letters(a) === letters(b)
-const letters = (name: string): string => name.toLowerCase().replace(/[^a-z]/g, '')
+const oneOf = <const T extends readonly string[]>(words: T) =>
+  z.enum(words, { error: `one of ${words.join(', ')}` })
+
+/** What a config file may say, for `--help`. */
+export const configKeys = (): readonly string[] => Object.keys(configSchema.shape)
+
+const configSchema = z
+  .strictObject({
+    ...serverOptionFields,
+    data: serverOptionFields.data.optional(),
+    logLevel: oneOf(logLevels).optional(),
+    logFormat: oneOf(logFormats).optional(),
+  })
+  .check(timeoutsInOrder)

@@ -1,8 +1,9 @@
 import { Option, type Command as Parser } from 'commander'
+import { portMax } from '../../server-options.js'
 import { quietParser } from '../parser.js'
 import { wholeNumber } from '../parse-options.js'
-import type { ProgramContext } from '../program.js'
-import { logFormats, logLevels, portMax, type ServeFlags } from './serve-config.js'
+import type { ProgramContext } from '../program-context.js'
+import { configKeys, logFormats, logLevels, type ServeFlags } from './serve-config.js'
 import { serve } from './serve.js'
 
 export const serveParser = (context: ProgramContext): Parser => {
@@ -18,7 +19,7 @@ export const serveParser = (context: ProgramContext): Parser => {
     )
     .option('--host <address>', 'what to listen on (default: 127.0.0.1)')
     .option('--insecure', 'listen on an address that is not loopback, although there is no TLS yet')
-    .option('--config <file>', 'YAML or JSON with the keys data, host, clientPort, ...; flags win')
+    .option('--config <file>', 'YAML or JSON with the keys below; flags win')
     .addOption(new Option('--log-level <level>', 'default: info').choices(logLevels))
     .addOption(
       new Option('--log-format <format>', 'default: pretty on a terminal, json elsewhere').choices(
@@ -27,7 +28,15 @@ export const serveParser = (context: ProgramContext): Parser => {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  serve --data ./data\n  serve --config conclave.yaml --log-level debug',
+      '\nExamples:\n  serve --data ./data\n  serve --config conclave.yaml --log-level debug\n' +
+        `\nKeys of a config file:\n${listed(configKeys())}`,
     )
   return parser.action(() => serve(parser.opts<ServeFlags>(), context))
 }
+
+/** Words in lines of their own that a terminal holds. */
+const listed = (words: readonly string[]): string =>
+  words
+    .join(', ')
+    .replace(/(.{1,70})(?: |$)/g, '  $1\n')
+    .trimEnd()

@@ -1,5 +1,5 @@
-import type { ProgramContext } from '../program.js'
-import type { RunningServer } from '../../main.js'
+import type { ProgramContext } from '../program-context.js'
+import type { RunningServer } from '../../running-server.js'
 import { exitCodes } from '../exit-code.js'
 import { hasColours } from '../output/style.js'
 import { quoteWord } from '../split-words.js'
@@ -11,24 +11,33 @@ export const serve = (flags: ServeFlags, context: ProgramContext): Promise<void>
     const { host, output } = context
     const { logLevel, logFormat, ...options } = serveConfig(flags)
     // Only a server needs these, and other commands start faster without.
-    const [{ startServer }, { serveLog }] = await Promise.all([
-      import('../../main.js'),
+    const [{ keepHeapSmall }, { startOn }, { serveLog }] = await Promise.all([
+      import('../../runtime/heap.js'),
+      import('../../running-server.js'),
       import('./serve-log.js'),
     ])
+    keepHeapSmall()
     const isTerminal = host.stderr.isTTY === true
     const log = serveLog(
       { logLevel, logFormat },
       { isTerminal, hasColours: hasColours(isTerminal, host.env) },
     )
-    const server = await startServer(defined({ ...options, log }))
-    log.info({ url: server.url, data: options.data }, 'serving')
-    await output.result(greeting(server, options.data, output.style.title))
+    const server = await startOn(null, { ...options, log })
+    log.info({ url: server.url }, 'listening')
     const onSignal = (): void => {
       log.info({ reason: (signal.reason as Error).message }, 'stopping')
       void server.stop()
     }
     signal.addEventListener('abort', onSignal)
     if (signal.aborted) onSignal()
+    void server.serving.then(
+      async () => {
+        log.info({ url: server.url, data: options.data }, 'serving')
+        await output.result(greeting(server, options.data, output.style.title))
+      },
+      // It ends, or is told to, before anybody could be served.
+      () => undefined,
+    )
     try {
       await server.stopped
     } catch {
@@ -58,11 +67,3 @@ const greeting = (
     'Ctrl-C stops it.',
   ].join('\n')
 }
-
-/** Without the keys that say nothing. */
-const defined = <T extends object>(options: T): Defined<T> =>
-  Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as Defined<T>
-
-type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }

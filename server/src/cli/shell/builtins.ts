@@ -6,20 +6,7 @@ import { pairsText } from '../output/table.js'
 import { credentials, wholeNumber } from '../parse-options.js'
 import { treePath } from '../tree-path.js'
 import { UsageError } from '../usage-error.js'
-import type { AfterLine, ShellSession } from './shell-session.js'
-
-/** A command of the shell itself. */
-export interface Builtin {
-  readonly name: string
-  readonly syntax: string
-  readonly help: string
-  readonly takesPath?: boolean
-  run(
-    session: ShellSession,
-    words: readonly string[],
-    signal: AbortSignal,
-  ): Promise<AfterLine | void>
-}
+import type { Builtin } from './builtin.js'
 
 export const builtins: readonly Builtin[] = [
   {

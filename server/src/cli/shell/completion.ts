@@ -10,7 +10,7 @@ export interface CompletionChild {
   readonly hasChildren: boolean
 }
 
-export interface CompletionSource {
+interface CompletionSource {
   /** Where relative paths start. */
   readonly place: string
   /** Children of a znode; rejects when it cannot be known. */
@@ -32,7 +32,7 @@ export const complete = async (line: string, source: CompletionSource): Promise<
   const text = current?.text ?? ''
   const fragment = current === undefined ? '' : line.slice(current.start)
   const [first] = before
-  if (first === undefined) {
+  if (first === undefined || first.text === 'help') {
     return {
       hits: shellNames()
         .filter((name) => name.startsWith(text))
@@ -50,14 +50,6 @@ export const complete = async (line: string, source: CompletionSource): Promise<
     }
   }
   const operands = before.slice(1).filter((word) => !word.text.startsWith('-')).length
-  if (first.text === 'help') {
-    return {
-      hits: shellNames()
-        .filter((name) => name.startsWith(text))
-        .map(spaced),
-      fragment,
-    }
-  }
   const takesPath =
     builtinNamed(first.text)?.takesPath === true ||
     row?.parameters.some(({ isPath }) => isPath === true) === true

@@ -4,7 +4,7 @@ import { sentenceOf } from '../sentence.js'
 import { UsageError } from '../usage-error.js'
 
 /** A command that runs beside the shell. */
-export interface Job {
+interface Job {
   readonly id: number
   readonly line: string
   readonly abort: AbortController

@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline'
 import { exitCodeOf, exitCodes } from '../exit-code.js'
 import { commandNamed } from '../commands/table.js'
-import type { ProgramContext } from '../program.js'
+import type { ProgramContext } from '../program-context.js'
 import { sentenceOf } from '../sentence.js'
 import { scanWords } from '../split-words.js'
-import type { ShellFlags } from './shell-parser.js'
+import type { ShellFlags } from './shell-flags.js'
 import { ShellSession } from './shell-session.js'
 
 /** Runs the lines of the standard input, in order, until the first error. */

@@ -1,13 +1,10 @@
 import type { Command as Parser } from 'commander'
-import { type ConnectionFlags, connectionOptions } from '../connection.js'
+import { connectionOptions } from '../connection.js'
 import { optionOf, quietParser } from '../parser.js'
-import type { ProgramContext } from '../program.js'
+import type { ProgramContext } from '../program-context.js'
 import { runScript } from './script.js'
+import type { ShellFlags } from './shell-flags.js'
 import { runTerminal } from './terminal.js'
-
-export interface ShellFlags extends ConnectionFlags {
-  readonly keepGoing?: true
-}
 
 export const shellParser = (context: ProgramContext): Parser => {
   const parser = quietParser('shell', context.say)

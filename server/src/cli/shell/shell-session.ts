@@ -18,15 +18,13 @@ import { readInput } from '../read-input.js'
 import { splitWords } from '../split-words.js'
 import { treePath } from '../tree-path.js'
 import { UsageError } from '../usage-error.js'
-import { type Builtin, builtinNamed, shellNames } from './builtins.js'
+import type { AfterLine, Builtin, Shell } from './builtin.js'
+import { builtinNamed, shellNames } from './builtins.js'
 import { Jobs } from './jobs.js'
-import type { ShellFlags } from './shell-parser.js'
-
-/** What a line may ask for besides being done. */
-export type AfterLine = 'go on' | 'leave'
+import type { ShellFlags } from './shell-flags.js'
 
 /** A shell without its terminal: one session, a place in the tree, and jobs in the background. */
-export class ShellSession {
+export class ShellSession implements Shell {
   readonly #flags: ShellFlags
   readonly #host: Host
   readonly output: Output
@@ -45,7 +43,13 @@ export class ShellSession {
     this.#identities = authOf(flags, host.env)
   }
 
-  /** Where it is connected to, in short: `10.0.0.1:7400` and how many others. */
+  /** The server that it is attached to: `10.0.0.1:7400 (leading, epoch 4)`; null when to none. */
+  get standing(): string | null {
+    const server = this.#client?.server ?? null
+    return server === null ? null : `${server.address} (${server.role}, epoch ${server.epoch})`
+  }
+
+  /** Where it looks for servers, in short: `10.0.0.1:7400` and how many others. */
   get label(): string {
     const { servers } = parseConnectString(connectStringOf(this.#flags, this.#host.env))
     const [first = ''] = servers
@@ -154,7 +158,7 @@ export class ShellSession {
       readInput: async (file) => {
         if (file !== '-') return readInput(file, this.#host.stdin, signal)
         throw new UsageError(
-          'in a shell the standard input holds commands: write the data as a word, or use --file',
+          'in a shell the standard input holds commands: give this as words, or with --file',
         )
       },
       note: (text) => this.output.note(text),

@@ -10,12 +10,12 @@ import type { Host } from '../host.js'
 import { Interrupted } from '../interrupted.js'
 import { completionChildrenMax, completionTimeoutMs, historyLinesMax } from '../limits.js'
 import { escapeText } from '../output/escape.js'
-import type { ProgramContext } from '../program.js'
+import type { ProgramContext } from '../program-context.js'
 import { sentenceOf } from '../sentence.js'
 import { scanWords } from '../split-words.js'
 import { complete, type CompletionChild } from './completion.js'
 import { type History, historyFile, holdsSecret, openHistory } from './history.js'
-import type { ShellFlags } from './shell-parser.js'
+import type { ShellFlags } from './shell-flags.js'
 import { ShellSession } from './shell-session.js'
 
 /** A shell for a person: a prompt, a history, completion, and news above the input line. */
@@ -149,9 +149,10 @@ class Terminal {
 
   #promptText(): string {
     const { style } = this.#session.output
-    const { state, label, place } = this.#session
-    const trouble = state === 'connected' ? '' : ` ${style.warn(`(${state ?? 'not connected'})`)}`
-    return `${style.dim('conclave')} ${label}${trouble} ${style.path(escapeText(place))}> `
+    const { state, label, place, standing } = this.#session
+    const isFine = state === 'connected' && standing !== null
+    const where = isFine ? standing : `${label} ${style.warn(`(${state ?? 'not connected'})`)}`
+    return `${style.dim('conclave')} ${where} ${style.path(escapeText(place))}> `
   }
 
   /** Prints where the input line is, and the line again below it, with all that was typed. */

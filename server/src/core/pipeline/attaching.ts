@@ -3,8 +3,10 @@ import {
   protocolVersion,
   type ServerFrameOf,
   type SessionEndReason,
+  type SessionId,
   type Xid,
 } from '@conclave/protocol'
+import { bytesKey, sameBytes } from '../byte-equality.js'
 import type { ReplicaConfig } from '../config.js'
 import type { Session, Tombstone } from '../session/session-table.js'
 import type { Connection } from './connection.js'
@@ -19,8 +21,11 @@ export class Attaching {
   readonly #connections: Connections
   /** By its nonce: the connection that waits for its session to be created. */
   readonly #creations = new Map<string, Connection>()
-  /** Each waits for the confirmation that this server still leads. */
-  #confirmations: { readonly connection: Connection; readonly round: number }[] = []
+  /**
+   * Each waits for the confirmation that this server still leads; while an end of its session is
+   * outstanding, for that end.
+   */
+  readonly #claims = new Map<Connection, Claim>()
 
   constructor(config: ReplicaConfig, state: ReplicatedState, connections: Connections) {
     this.#config = config
@@ -59,29 +64,44 @@ export class Attaching {
   }
 
   /** The rounds up to this one are confirmed: these connections have their sessions. */
-  confirmed(round: number): void {
-    const due = this.#confirmations.filter((each) => each.round <= round)
-    if (due.length === 0) return
-    this.#confirmations = this.#confirmations.filter((each) => each.round > round)
-    for (const { connection } of due) this.#welcome(connection)
+  confirmed(round: number, leadership: Leadership, standing: ServingStanding): void {
+    const due = this.#take(
+      (claim) => claim.round <= round && !leadership.isClosing(claim.sessionId),
+    )
+    for (const connection of due) this.#welcome(connection, standing)
   }
 
   /** The leadership that was asked is over. */
   restart(): void {
-    this.#confirmations = []
+    this.#claims.clear()
     this.#creations.clear()
+  }
+
+  lost(connection: Connection): void {
+    this.#claims.delete(connection)
   }
 
   applied({ txn, ended }: Applied, leadership: Leadership | null): void {
     if (txn.body.body === 'createSession') this.#created(txn.body.nonceHash, leadership)
     if (ended === null) return
     const connection = this.#connections.withSession(ended.sessionId)
-    if (connection === undefined) return
-    // Who has the reply to its closeSession knows; who has not learns what became of its writes.
-    const isOwnWish = txn.sessionId === ended.sessionId
-    if (isOwnWish && connection.repliedXid === txn.xid)
-      this.#connections.close(connection, 'sessionEnded')
-    else this.#farewell(connection, ended)
+    if (connection !== undefined) {
+      // Who has the reply to its closeSession knows; who has not learns what became of its writes.
+      const isOwnWish = txn.sessionId === ended.sessionId
+      if (isOwnWish && connection.repliedXid === txn.xid)
+        this.#connections.close(connection, 'sessionEnded')
+      else this.#farewell(connection, ended)
+    }
+    const waiting = this.#take((claim) => claim.sessionId === ended.sessionId)
+    for (const connection of waiting) this.#farewell(connection, ended)
+  }
+
+  #take(isDue: (claim: Claim) => boolean): readonly Connection[] {
+    const due = [...this.#claims].filter(([, claim]) => isDue(claim))
+    return due.map(([connection]) => {
+      this.#claims.delete(connection)
+      return connection
+    })
   }
 
   #create(connection: Connection, connect: ClientFrameOf<'connect'>, leadership: Leadership): void {
@@ -96,16 +116,19 @@ export class Attaching {
       sessionTimeoutMsMax,
     )
     connection.phase = { phase: 'connecting', connect, step: 'creation', resumes: false }
-    const key = connect.nonce.join()
+    const key = bytesKey(connect.nonce)
     const earlier = this.#creations.get(key)
     const isOlder = earlier !== undefined && attachOf(earlier) > connect.attach
     if (earlier !== undefined && earlier !== connection) {
       this.#connections.close(isOlder ? connection : earlier, 'sessionMoved')
     }
     if (isOlder) return
-    this.#creations.set(key, connection)
     const refusal = leadership.createSession(connect.nonce, timeoutMs)
-    if (refusal !== null) this.#connections.close(connection, 'noQuorum')
+    if (refusal !== null) {
+      this.#connections.close(connection, refusal)
+      return
+    }
+    this.#creations.set(key, connection)
   }
 
   #resume(connection: Connection, connect: ClientFrameOf<'connect'>, leadership: Leadership): void {
@@ -124,7 +147,7 @@ export class Attaching {
     connect: ClientFrameOf<'connect'>,
     leadership: Leadership,
   ): void {
-    if (!leadership.attach(sessionId, connect.attach)) {
+    if (!leadership.attach(sessionId, connect)) {
       this.#connections.close(connection, 'sessionMoved')
       return
     }
@@ -132,20 +155,20 @@ export class Attaching {
     const resumes = phase.phase !== 'connecting' || phase.resumes
     const claimed = { ...connect, sessionId }
     connection.phase = { phase: 'connecting', connect: claimed, step: 'confirmation', resumes }
-    this.#confirmations.push({ connection, round: leadership.startRound() })
+    this.#claims.set(connection, { sessionId, round: leadership.startRound() })
   }
 
   #created(nonceHash: Uint8Array, leadership: Leadership | null): void {
     const session = this.#state.sessions.withNonce(nonceHash)
     if (session === undefined || leadership === null) return
-    const key = nonceHash.join()
+    const key = bytesKey(nonceHash)
     const connection = this.#creations.get(key)
     this.#creations.delete(key)
     if (connection?.phase.phase !== 'connecting') return
     this.#claim(connection, session, connection.phase.connect, leadership)
   }
 
-  #welcome(connection: Connection): void {
+  #welcome(connection: Connection, { role, epoch }: ServingStanding): void {
     const { phase } = connection
     if (phase.phase !== 'connecting') return
     const { sessionId, attach, ackedXid } = phase.connect
@@ -166,6 +189,8 @@ export class Attaching {
       zxid: this.#state.lastApplied.zxid,
       serverId: this.#config.serverId,
       resumed: phase.resumes,
+      role,
+      epoch,
     })
   }
 
@@ -189,8 +214,13 @@ export class Attaching {
   }
 }
 
+interface Claim {
+  readonly sessionId: SessionId
+  readonly round: number
+}
+
+/** What this server is to the ensemble, as it is told to clients. */
+type ServingStanding = Pick<ServerFrameOf<'connected'>, 'role' | 'epoch'>
+
 const attachOf = ({ phase }: Connection): number =>
   phase.phase === 'connecting' ? phase.connect.attach : 0
-
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])

@@ -12,7 +12,7 @@ import type { ConnectionId } from '../input.js'
 import { noWait, type Request } from './request.js'
 
 /** How far a connection has come. */
-export type Phase =
+type Phase =
   /** Nothing was said yet. */
   | { readonly phase: 'greeting'; readonly sinceMs: number }
   /** The connect waits for a leader, for its session to be created, or for the leader's word. */
@@ -38,6 +38,8 @@ export class Connection {
   /** Of those: the writes, and the others, which are answered when they reach the head. */
   startedWrites = 0
   startedReads = 0
+  /** Of the reads: those that may have to wait for another turn. */
+  startedHeavyReads = 0
   queueBytes = 0
   ackedXid = 0 as Xid
   /** Of the last reply. */
@@ -114,6 +116,25 @@ export class Connection {
     return frames
   }
 
+  countStarted({ kind, isHeavy }: Request, change: 1 | -1): void {
+    this.started += change
+    if (kind === 'write') {
+      this.startedWrites += change
+      return
+    }
+    this.startedReads += change
+    if (isHeavy) this.startedHeavyReads += change
+  }
+
+  /**
+   * The reads before a started write are answered whether or not the client takes the answers, so
+   * there are few of them, none while it does not, and none that may have to wait for another turn.
+   */
+  isTooEarlyFor({ kind }: Request): boolean {
+    if (kind !== 'write' || this.startedReads === 0) return false
+    return !this.isReady || this.startedHeavyReads > 0 || this.startedReads >= readsBeforeWriteMax
+  }
+
   /** What is sent after this write runs only if the client knows of the refusal. */
   refused(xid: Xid): void {
     if (xid > this.refusedXid) this.refusedXid = xid
@@ -124,6 +145,7 @@ export class Connection {
     this.started = 0
     this.startedWrites = 0
     this.startedReads = 0
+    this.startedHeavyReads = 0
     for (let i = 0; i < this.queue.length; i++) {
       const request = this.queue.at(i)
       if (request !== undefined && request.kind !== 'auth') request.wait = noWait
@@ -137,3 +159,5 @@ export class Connection {
 
 /** With at most 1,000 events of this size a frame stays far below the limit. */
 const streamFrameBytes = 1_000
+
+const readsBeforeWriteMax = 16

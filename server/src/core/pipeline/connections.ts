@@ -88,7 +88,8 @@ export class Connections implements Audience {
   }
 
   isReady(id: ConnectionId): boolean {
-    return this.#byId.get(id)?.isReady ?? false
+    const connection = this.#byId.get(id)
+    return connection !== undefined && connection.phase.phase !== 'closed' && connection.isReady
   }
 
   /**

@@ -7,8 +7,9 @@ import {
   type WriteOp,
   type Xid,
 } from '@conclave/protocol'
-import type { Txn, TxnBody } from '@conclave/protocol/peer'
+import type { Txn, TxnBody, TxnBodyOf } from '@conclave/protocol/peer'
 import type { Tick } from '../input.js'
+import { bytesKey } from '../byte-equality.js'
 import { ownedBytes } from '../owned-bytes.js'
 import { SessionExpiry } from '../session/expiry.js'
 import type { WriteResult } from '../session/results.js'
@@ -30,6 +31,8 @@ export interface WriteRequest {
   readonly attach: number
   readonly xid: Xid
   readonly ackedXid: Xid
+  /** An earlier write of the connection was refused for the moment, unseen by the client. */
+  readonly overtakes: boolean
   readonly identities: readonly Identity[]
   readonly op: WriteOp
 }
@@ -58,8 +61,13 @@ export class Leadership {
   readonly #sessions = new Map<SessionId, OutstandingSession>()
   readonly #attaches = new Map<SessionId, number>()
   readonly #newNonces = new Set<string>()
+  /** What clients have acknowledged and the log does not say. */
+  readonly #acks = new Map<SessionId, Xid>()
+  /** Of the answers that outstanding writes will have. */
+  #outstandingBytes = 0
   #hasSpace: boolean
   #ticked = false
+  #isExpiring = false
 
   constructor(
     state: ReplicatedState,
@@ -90,17 +98,23 @@ export class Leadership {
 
   /** After all input of the turn was stepped: only now may a session have been silent too long. */
   beforeDrain(): void {
-    if (!this.#ticked || !this.#hasSpace) return
-    this.#ticked = false
-    for (const sessionId of this.#expiry.expired()) {
-      if (!this.isClosing(sessionId)) this.#close(sessionId, true)
+    if (!this.#hasSpace || (!this.#ticked && !this.#isExpiring)) return
+    this.#isExpiring = this.#expire()
+    if (this.#ticked) {
+      this.#acknowledge()
+      this.#reap()
     }
-    this.#reap()
+    this.#ticked = false
+  }
+
+  /** More sessions have expired than one drain should end. */
+  get isBehind(): boolean {
+    return this.#isExpiring && this.#hasSpace
   }
 
   /** The decision of docs/SPEC.md (ONCE). Held, refused and stale writes leave no trace. */
   write(request: WriteRequest): WriteDecision {
-    const { sessionId, xid } = request
+    const { sessionId, xid, op } = request
     const session = this.#state.sessions.get(sessionId)
     if (session === undefined) return refused('sessionExpired')
     if (!this.#isNewest(sessionId, request.attach)) return refused('sessionMoved')
@@ -111,22 +125,32 @@ export class Leadership {
     if (outstanding?.xids.has(xid) === true) return { decision: 'proposed' }
     if (xid <= Math.max(session.lastXid, outstanding?.lastXid ?? 0)) return refused('notExecuted')
     if (outstanding?.isClosing === true) return refused('sessionExpired')
+    if (request.overtakes) return refused('throttled', 'an earlier write was refused')
     if (!this.#hasSpace) return refused('noSpace')
+    if (this.#isSpent(op.op === 'closeSession' ? 0 : limits.zxidsForSessions)) {
+      return { decision: 'refused', failure: numbersSpent }
+    }
     const kept = session.results.beyond(request.ackedXid)
     const unacked = kept.size + (outstanding?.xids.size ?? 0)
     const bytes = kept.bytes + (outstanding?.bytes ?? 0)
     if (unacked >= limits.resultsPerSessionMax || bytes >= limits.resultBytesPerSessionMax) {
       return { decision: 'held' }
     }
-    this.#propose(request)
-    return { decision: 'proposed' }
+    return this.#propose(request, bytes)
   }
 
   /** Proposes a new session, unless one with this nonce is on the way already. */
-  createSession(nonceHash: Uint8Array, sessionTimeoutMs: number): Failure | null {
-    if (!this.#hasSpace) return failure('noSpace')
-    const key = nonceHash.join()
+  createSession(
+    nonceHash: Uint8Array,
+    sessionTimeoutMs: number,
+  ): 'noSpace' | 'noQuorum' | 'tooManyConnections' | null {
+    if (!this.#hasSpace) return 'noSpace'
+    if (this.#isSpent(0)) return 'noQuorum'
+    const key = bytesKey(nonceHash)
     if (this.#newNonces.has(key)) return null
+    if (this.#state.sessions.size + this.#newNonces.size >= limits.sessionsMax) {
+      return 'tooManyConnections'
+    }
     this.#newNonces.add(key)
     const body = { body: 'createSession', sessionTimeoutMs } as const
     this.#system({ ...body, nonceHash: ownedBytes(nonceHash) })
@@ -141,10 +165,18 @@ export class Leadership {
    * A connection claims the session.
    * @returns false when a newer connection has claimed it already
    */
-  attach(sessionId: SessionId, attach: number): boolean {
-    if (!this.#isNewest(sessionId, attach)) return false
+  attach(sessionId: SessionId, connect: { attach: number; ackedXid: Xid }): boolean {
+    if (!this.#isNewest(sessionId, connect.attach)) return false
     this.#expiry.touch(sessionId)
+    this.acked(sessionId, connect.ackedXid)
     return true
+  }
+
+  /** The client has its answers up to here. */
+  acked(sessionId: SessionId, ackedXid: Xid): void {
+    const session = this.#state.sessions.get(sessionId)
+    const known = Math.max(session?.ackedXid ?? ackedXid, this.#acks.get(sessionId) ?? 0)
+    if (ackedXid > known) this.#acks.set(sessionId, ackedXid)
   }
 
   /** The session was heard of. */
@@ -166,13 +198,14 @@ export class Leadership {
     this.#settle(txn)
     const { body } = txn
     if (body.body === 'createSession') {
-      this.#newNonces.delete(body.nonceHash.join())
+      this.#newNonces.delete(bytesKey(body.nonceHash))
       this.#expiry.add(txn.zxid as number as SessionId, body.sessionTimeoutMs)
     }
     if (ended !== null) {
       this.#expiry.remove(ended.sessionId)
       this.#sessions.delete(ended.sessionId)
       this.#attaches.delete(ended.sessionId)
+      this.#acks.delete(ended.sessionId)
     }
   }
 
@@ -183,31 +216,88 @@ export class Leadership {
     return true
   }
 
-  #propose({ sessionId, xid, ackedXid, identities, op }: WriteRequest): void {
+  /**
+   * Proposes the write unless its answer would take more than a session may have of what is free
+   * for the answers of all. So these stay below their bound, but for what each is guaranteed; and a
+   * session that acknowledges is not kept waiting by others that do not.
+   * @param bytes of the answers that the session has not acknowledged
+   */
+  #propose(
+    { sessionId, xid, ackedXid, identities, op }: WriteRequest,
+    bytes: number,
+  ): WriteDecision {
     const { timeMs } = this.#clock
     const zxid = this.#broadcast.nextZxid
     const judgement = { znodes: this.#znodes, zxid, timeMs, sessionId, identities }
     const body = prepare(judgement, this.#state.tree, op)
+    const answer = answerBytes(body)
+    if (bytes + answer > this.#answerShare()) {
+      this.#znodes.takeBack()
+      return bytes > 0 ? { decision: 'held' } : { decision: 'refused', failure: answersCrowded }
+    }
     const outstanding = this.#outstandingOf(sessionId)
     outstanding.xids.add(xid)
-    outstanding.bytes += answerBytes(body)
+    outstanding.bytes += answer
+    this.#outstandingBytes += answer
     outstanding.lastXid = xid
     if (body.body === 'closeSession') outstanding.isClosing = true
     this.#znodes.keep(zxid)
     this.#broadcast.propose({ timeMs, sessionId, xid, ackedXid, body })
+    return { decision: 'proposed' }
   }
 
-  #close(sessionId: SessionId, expired: boolean): void {
+  #answerShare(): number {
+    const taken = this.#state.sessions.liveResultBytes + this.#outstandingBytes
+    const free = limits.liveResultBytesMax - taken
+    return Math.max(free / limits.resultSharesOfFree, limits.resultBytesGuaranteed)
+  }
+
+  /** True when the next zxid is too high, with some left over for others. */
+  #isSpent(leftOver: number): boolean {
+    return this.#broadcast.nextZxid > limits.zxidMax - leftOver
+  }
+
+  /** Lets all servers forget what clients have, when it is much and no write says so. */
+  #acknowledge(): void {
+    const { sessions } = this.#state
+    const isMuch = sessions.liveResultBytes * 2 > limits.liveResultBytesMax
+    if (!isMuch || this.#isSpent(limits.zxidsForSessions)) return
+    const acked: TxnBodyOf<'acknowledge'>['acked'][number][] = []
+    for (const [sessionId, ackedXid] of this.#acks) {
+      if (acked.length === limits.acknowledgedSessionsPerTxnMax) break
+      this.#acks.delete(sessionId)
+      acked.push({ sessionId, ackedXid })
+    }
+    if (acked.length > 0) this.#system({ body: 'acknowledge', acked })
+  }
+
+  /** @returns true when there are more than should end at once */
+  #expire(): boolean {
+    let work = 0
+    if (this.#isSpent(0)) return false
+    for (const sessionId of this.#expiry.expired()) {
+      if (this.isClosing(sessionId)) continue
+      work += 1 + this.#close(sessionId)
+      if (this.#isSpent(0)) return false
+      if (work >= expiryWorkPerDrain) return true
+    }
+    return false
+  }
+
+  /** @returns how many ephemerals go with the session */
+  #close(sessionId: SessionId): number {
     const judgement = { znodes: this.#znodes, zxid: this.#broadcast.nextZxid }
-    const body = prepareCloseSession(judgement, sessionId, expired)
+    const body = prepareCloseSession(judgement, sessionId, true)
     this.#outstandingOf(sessionId).isClosing = true
     this.#system(body)
+    return body.changes.length
   }
 
   /** Looks at some of the containers and ttl znodes, in turn. */
   #reap(): void {
+    if (this.#isSpent(limits.zxidsForSessions)) return
     const { timeMs } = this.#clock
-    for (const { path } of this.#state.tree.reapable.due(timeMs, reapLooksPerTick)) {
+    for (const path of this.#state.tree.reapable.due(timeMs, reapLooksPerTick)) {
       const judgement = { znodes: this.#znodes, zxid: this.#broadcast.nextZxid, timeMs }
       const body = prepareReap(judgement, path)
       if (body !== null) this.#system(body)
@@ -231,10 +321,15 @@ export class Leadership {
     return outstanding
   }
 
-  #settle({ sessionId, xid, body }: Txn): void {
+  #settle({ sessionId, xid, ackedXid, body }: Txn): void {
+    if ((this.#acks.get(sessionId) ?? ackedXid + 1) <= ackedXid) this.#acks.delete(sessionId)
     const outstanding = this.#sessions.get(sessionId)
     if (outstanding === undefined) return
-    if (outstanding.xids.delete(xid)) outstanding.bytes -= answerBytes(body)
+    if (outstanding.xids.delete(xid)) {
+      const answer = answerBytes(body)
+      outstanding.bytes -= answer
+      this.#outstandingBytes -= answer
+    }
     if (outstanding.xids.size === 0 && !outstanding.isClosing) this.#sessions.delete(sessionId)
   }
 }
@@ -247,11 +342,26 @@ interface OutstandingSession {
   isClosing: boolean
 }
 
+/** Ends of sessions and deletes of their ephemerals. One session goes whole, whatever it has. */
+const expiryWorkPerDrain = 1_000
 const reapLooksPerTick = 5_000
 
+/** There is no zxid for a write any more. */
+export const numbersSpent = failure(
+  'tooLarge',
+  'the transaction numbers of this ensemble are used up, it can only be read: copy what it holds ' +
+    'to a new one',
+)
+const answersCrowded = failure(
+  'throttled',
+  'answers that clients have not acknowledged leave no room for one so large: write less at ' +
+    'once, or try again later',
+)
+
 const refused = (
-  code: 'sessionExpired' | 'sessionMoved' | 'notExecuted' | 'noSpace',
+  code: 'sessionExpired' | 'sessionMoved' | 'notExecuted' | 'throttled' | 'noSpace',
+  message?: string,
 ): WriteDecision => ({
   decision: 'refused',
-  failure: failure(code),
+  failure: failure(code, message),
 })

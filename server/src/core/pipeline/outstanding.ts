@@ -2,7 +2,8 @@ import type { SessionId, Zxid } from '@conclave/protocol'
 import { assert } from '../assert.js'
 import { Fifo } from '../fifo.js'
 import type { DataTree } from '../tree/data-tree.js'
-import type { Znode } from '../tree/znode-store.js'
+import { copyOf, type Znode } from '../tree/znode.js'
+import { type EphemeralLoad, EphemeralLoads, type NamedZnode } from './ephemeral-loads.js'
 
 /**
  * The tree as it will be when everything proposed is applied: what prepare judges by. A txn is
@@ -12,11 +13,11 @@ export class Outstanding {
   readonly #tree: DataTree
   /** null: the znode will be gone. */
   readonly #znodes = new Map<string, { readonly znode: Znode | null; readonly zxid: Zxid }>()
-  readonly #proposals = new Fifo<Proposal>()
-  /** How many more ephemerals each session will have. */
-  readonly #ephemerals = new Map<SessionId, number>()
-  #staged = new Map<string, Znode | null>()
-  #stagedEphemerals = new Map<SessionId, number>()
+  readonly #proposals = new Fifo<{ readonly zxid: Zxid; readonly znodes: Staged }>()
+  /** The ephemerals that are proposed and not yet in the tree, each by its last txn. */
+  readonly #ephemerals = new Map<SessionId, Map<string, Zxid>>()
+  readonly #loads = new EphemeralLoads((sessionId) => this.#ephemeralsOf(sessionId))
+  #staged: Staged = new Map()
 
   constructor(tree: DataTree) {
     this.#tree = tree
@@ -24,33 +25,45 @@ export class Outstanding {
 
   get(path: string): Znode | undefined {
     const staged = this.#staged.get(path)
-    if (staged !== undefined) return staged ?? undefined
-    const proposed = this.#znodes.get(path)
-    if (proposed !== undefined) return proposed.znode ?? undefined
-    return this.#tree.get(path)
+    return staged === undefined ? this.#kept(path) : (staged ?? undefined)
   }
 
-  stage(path: string, znode: Znode | null): void {
-    const before = this.get(path)
-    if (before === undefined && znode !== null) this.#countEphemeral(znode.ephemeralOwner, 1)
-    if (before !== undefined && znode === null) this.#countEphemeral(before.ephemeralOwner, -1)
+  /** @param before what {@link get} says of the path; null: the znode goes */
+  stage(path: string, before: Znode | undefined, znode: Znode | null): void {
+    this.#loads.stage(path, before, znode)
     this.#staged.set(path, znode)
+  }
+
+  /**
+   * Stages a znode whose children change. It is copied once for a txn, however many they are.
+   * @returns the copy, whose counts are to be changed
+   */
+  stageParent(path: string): Znode & ParentCounts {
+    const staged = this.#staged.get(path)
+    if (staged !== undefined && staged !== null) return staged as Znode & ParentCounts
+    const znode = this.#kept(path)
+    assert(staged !== null && znode !== undefined, `the parent ${path} is there`)
+    const copy = copyOf(znode)
+    this.#staged.set(path, copy)
+    return copy as Znode & ParentCounts
   }
 
   /** What is staged belongs to the txn `zxid` now. */
   keep(zxid: Zxid): void {
     if (this.#staged.size === 0) return
-    for (const [path, znode] of this.#staged) this.#znodes.set(path, { znode, zxid })
-    addCounts(this.#ephemerals, this.#stagedEphemerals, 1)
-    const paths = [...this.#staged.keys()]
-    this.#proposals.push({ zxid, paths, ephemerals: this.#stagedEphemerals })
-    this.takeBack()
+    for (const [path, znode] of this.#staged) {
+      this.#znodes.set(path, { znode, zxid })
+      if (znode !== null && znode.ephemeralOwner !== 0) this.#own(znode, zxid)
+    }
+    this.#proposals.push({ zxid, znodes: this.#staged })
+    this.#loads.keep()
+    this.#staged = new Map()
   }
 
   takeBack(): void {
     if (this.#staged.size === 0) return
+    this.#loads.takeBack()
     this.#staged = new Map()
-    this.#stagedEphemerals = new Map()
   }
 
   /** The txn is in the tree. */
@@ -59,52 +72,58 @@ export class Outstanding {
     if (oldest === undefined || oldest.zxid > zxid) return
     assert(oldest.zxid === zxid, 'proposals are applied in their order')
     this.#proposals.shift()
-    addCounts(this.#ephemerals, oldest.ephemerals, -1)
-    for (const path of oldest.paths) {
+    for (const [path, znode] of oldest.znodes) {
       if (this.#znodes.get(path)?.zxid === zxid) this.#znodes.delete(path)
+      if (znode !== null && znode.ephemeralOwner !== 0) this.#disown(znode, zxid)
     }
   }
 
-  ephemeralCount(sessionId: SessionId): number {
-    return (
-      this.#tree.ephemeralsOf(sessionId).size +
-      (this.#ephemerals.get(sessionId) ?? 0) +
-      (this.#stagedEphemerals.get(sessionId) ?? 0)
-    )
+  ephemeralLoadOf(sessionId: SessionId): EphemeralLoad {
+    return this.#loads.of(sessionId)
   }
 
-  /** In the order of their czxids. */
-  ephemeralsOf(sessionId: SessionId): readonly Znode[] {
-    const owned: Znode[] = []
-    const add = (znode: Znode | undefined): void => {
-      if (znode?.ephemeralOwner === sessionId) owned.push(znode)
-    }
+  /** In the order of their czxids, without what is staged. */
+  ephemeralsOf(sessionId: SessionId): readonly NamedZnode[] {
+    return [...this.#ephemeralsOf(sessionId)].sort(([, a], [, b]) => a.czxid - b.czxid)
+  }
+
+  *#ephemeralsOf(sessionId: SessionId): Generator<NamedZnode> {
     const applied = this.#tree.ephemeralsOf(sessionId)
-    for (const path of applied) add(this.get(path))
-    for (const path of this.#znodes.keys()) if (!applied.has(path)) add(this.get(path))
-    return owned.sort((a, b) => a.czxid - b.czxid)
+    for (const path of applied) {
+      const znode = this.#kept(path)
+      if (znode?.ephemeralOwner === sessionId) yield [path, znode]
+    }
+    for (const path of this.#ephemerals.get(sessionId)?.keys() ?? []) {
+      const znode = applied.has(path) ? undefined : this.#kept(path)
+      if (znode?.ephemeralOwner === sessionId) yield [path, znode]
+    }
   }
 
-  #countEphemeral(owner: SessionId, difference: number): void {
-    if (owner === 0) return
-    addCounts(this.#stagedEphemerals, new Map([[owner, difference]]), 1)
+  #kept(path: string): Znode | undefined {
+    const proposed = this.#znodes.get(path)
+    return proposed === undefined ? this.#tree.get(path) : (proposed.znode ?? undefined)
+  }
+
+  #own({ path, ephemeralOwner }: Znode, zxid: Zxid): void {
+    const owned = this.#ephemerals.get(ephemeralOwner)
+    if (owned === undefined) this.#ephemerals.set(ephemeralOwner, new Map([[path, zxid]]))
+    else owned.set(path, zxid)
+  }
+
+  #disown({ path, ephemeralOwner }: Znode, zxid: Zxid): void {
+    const owned = this.#ephemerals.get(ephemeralOwner)
+    if (owned?.get(path) !== zxid) return
+    owned.delete(path)
+    if (owned.size === 0) this.#ephemerals.delete(ephemeralOwner)
   }
 }
 
-interface Proposal {
-  readonly zxid: Zxid
-  readonly paths: readonly string[]
-  readonly ephemerals: ReadonlyMap<SessionId, number>
-}
+/** null: the znode goes. */
+type Staged = Map<string, Znode | null>
 
-const addCounts = (
-  counts: Map<SessionId, number>,
-  differences: ReadonlyMap<SessionId, number>,
-  sign: 1 | -1,
-): void => {
-  for (const [owner, difference] of differences) {
-    const count = (counts.get(owner) ?? 0) + sign * difference
-    if (count === 0) counts.delete(owner)
-    else counts.set(owner, count)
-  }
+/** What the create or delete of a child changes in its parent. */
+interface ParentCounts {
+  pzxid: Zxid
+  numChildren: number
+  childrenCreated: number
 }

@@ -20,7 +20,7 @@ import {
 import { assertNever } from '../assert.js'
 import type { Change } from '@conclave/protocol/peer'
 import { ownedBytes } from '../owned-bytes.js'
-import { type Znode, znodeEntry } from '../tree/znode-store.js'
+import { copyOf, type Znode } from '../tree/znode.js'
 import type { Outstanding } from './outstanding.js'
 import type { PlainOp } from './validate.js'
 
@@ -85,15 +85,16 @@ export const deletable = (
 }
 
 /** Stages a delete that has been judged. */
-export const stageDelete = (znodes: Outstanding, znode: Znode, zxid: Zxid): Change => {
-  const parent = znodes.get(parentPath(znode.path)) as Znode
-  znodes.stage(znode.path, null)
-  znodes.stage(parent.path, {
-    ...copyOf(parent),
-    numChildren: parent.numChildren - 1,
-    pzxid: zxid,
-  })
-  const { path, acl, czxid, mzxid, mtime, version, ephemeralOwner } = znode
+export const stageDelete = (
+  { znodes, zxid }: Pick<Judgement, 'znodes' | 'zxid'>,
+  path: string,
+  znode: Znode,
+): Change => {
+  const { acl, czxid, mzxid, mtime, version, ephemeralOwner } = znode
+  const parent = znodes.stageParent(parentPath(path))
+  parent.numChildren -= 1
+  parent.pzxid = zxid
+  znodes.stage(path, znode, null)
   const parentAcl = parent.acl
   return { change: 'delete', path, acl, czxid, mzxid, mtime, version, ephemeralOwner, parentAcl }
 }
@@ -118,35 +119,40 @@ const prepareCreate = (judgement: Judgement, op: OpArguments<'create'>): Change 
     return failure('tooLarge', `${parent.path} has had as many children as can be counted`)
   }
   const kind = znodeKindOf(op.kind)
-  const isEphemeral = kind === 'ephemeral'
-  if (isEphemeral && znodes.ephemeralCount(sessionId) >= limits.ephemeralsPerSessionMax) {
-    return failure('tooLarge', `a session has at most ${limits.ephemeralsPerSessionMax} ephemerals`)
-  }
+  const ephemeralOwner = kind === 'ephemeral' ? sessionId : (0 as SessionId)
   const { ttlMs } = op
   const data = storedData(op.data)
-  const ephemeralOwner = isEphemeral ? sessionId : (0 as SessionId)
   const ordinal = parent.childrenCreated
-  znodes.stage(parent.path, {
-    ...copyOf(parent),
-    childrenCreated: ordinal + 1,
-    numChildren: parent.numChildren + 1,
-    pzxid: zxid,
-  })
+  const counts = znodes.stageParent(parent.path)
+  counts.childrenCreated += 1
+  counts.numChildren += 1
+  counts.pzxid = zxid
   const times = { czxid: zxid, mzxid: zxid, pzxid: zxid, ctime: timeMs, mtime: timeMs }
-  const counts = { version: 0, aversion: 0, childrenCreated: 0, numChildren: 0 }
-  znodes.stage(path, { path, data, acl, kind, ephemeralOwner, ttlMs, ordinal, ...times, ...counts })
+  const fresh = { version: 0, aversion: 0, childrenCreated: 0, numChildren: 0 }
+  znodes.stage(path, undefined, {
+    path,
+    data,
+    acl,
+    kind,
+    ephemeralOwner,
+    ttlMs,
+    ordinal,
+    ...times,
+    ...fresh,
+  })
+  const overload = judgeLoad(znodes, ephemeralOwner)
+  if (overload !== null) return overload
   const parentAcl = parent.acl
   return { change: 'create', path, data, acl, kind, ephemeralOwner, ttlMs, ordinal, parentAcl }
 }
 
 const prepareDelete = (judgement: Judgement, op: OpArguments<'delete'>): Change | Failure => {
-  const { znodes, zxid } = judgement
   const znode = deletable(judgement, op.path)
   if (isFailure(znode)) return znode
   const badVersion = judgeVersion(op.version, znode.version)
   if (badVersion !== null) return badVersion
   if (znode.numChildren > 0) return failure('notEmpty', `${op.path} has children`)
-  return stageDelete(znodes, znode, zxid)
+  return stageDelete(judgement, op.path, znode)
 }
 
 const prepareSetData = (judgement: Judgement, op: OpArguments<'setData'>): Change | Failure => {
@@ -158,7 +164,7 @@ const prepareSetData = (judgement: Judgement, op: OpArguments<'setData'>): Chang
   if (badVersion !== null) return badVersion
   const data = storedData(op.data)
   const version = znode.version + 1
-  znodes.stage(op.path, { ...copyOf(znode), data, version, mzxid: zxid, mtime: timeMs })
+  znodes.stage(op.path, znode, { ...copyOf(znode), data, version, mzxid: zxid, mtime: timeMs })
   const { path, acl, czxid, ephemeralOwner } = znode
   return { change: 'setData', path, data, acl, version, czxid, ephemeralOwner }
 }
@@ -173,8 +179,26 @@ const prepareSetAcl = (judgement: Judgement, op: OpArguments<'setAcl'>): Change 
   const badVersion = judgeVersion(op.version, znode.aversion)
   if (badVersion !== null) return badVersion
   const aversion = znode.aversion + 1
-  znodes.stage(op.path, { ...copyOf(znode), acl, aversion })
+  znodes.stage(op.path, znode, { ...copyOf(znode), acl, aversion })
+  const overload = judgeLoad(znodes, znode.ephemeralOwner)
+  if (overload !== null) return overload
   return { change: 'setAcl', path: op.path, acl, aversion }
+}
+
+/** All that a session owns goes in one txn, so there is a bound; judged with what is staged. */
+const judgeLoad = (znodes: Outstanding, owner: SessionId): Failure | null => {
+  if (owner === 0) return null
+  const { count, bytes } = znodes.ephemeralLoadOf(owner)
+  if (count > limits.ephemeralsPerSessionMax) {
+    const most = `a session has at most ${limits.ephemeralsPerSessionMax} ephemerals`
+    return failure('tooLarge', `${most}: delete some, or use another session`)
+  }
+  if (bytes > limits.ephemeralBytesPerSessionMax) {
+    const most = `${limits.ephemeralBytesPerSessionMax} bytes of paths and distinct ACLs`
+    const ways = 'share or shorten ACLs, delete some, or use another session'
+    return failure('tooLarge', `the ephemerals of a session have at most ${most}: ${ways}`)
+  }
+  return null
 }
 
 /** Empty data is stored as none, so that both read alike. */
@@ -209,9 +233,3 @@ const resolveAcl = (acl: Acl, identities: readonly Identity[]): Acl | null | Fai
     first.permissions === openAcl[0]?.permissions
   return isOpen ? null : resolved
 }
-
-/** A znode of the tree changes under way; the staged one must not. */
-const copyOf = (znode: Znode): Znode => ({
-  ...znodeEntry(znode),
-  numChildren: znode.numChildren,
-})

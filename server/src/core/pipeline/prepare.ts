@@ -16,10 +16,11 @@ import {
   type WriteOp,
 } from '@conclave/protocol'
 import { assertNever } from '../assert.js'
-import type { Change, TxnBody } from '@conclave/protocol/peer'
+import { sameBytes } from '../byte-equality.js'
+import type { Change, TxnBody, TxnBodyOf } from '@conclave/protocol/peer'
 import type { DataTree } from '../tree/data-tree.js'
 import { isDue } from '../tree/reapable.js'
-import type { Znode } from '../tree/znode-store.js'
+import type { Znode } from '../tree/znode.js'
 import {
   deletable,
   isFailure,
@@ -44,12 +45,12 @@ export const prepare = (judgement: Judgement, tree: DataTree, op: WriteOp): TxnB
 
 /** The end of a session: by its own wish or because its time is over. */
 export const prepareCloseSession = (
-  { znodes, zxid }: Pick<Judgement, 'znodes' | 'zxid'>,
+  judgement: Pick<Judgement, 'znodes' | 'zxid'>,
   closedSession: SessionId,
   expired: boolean,
-): TxnBody => {
-  const ephemerals = znodes.ephemeralsOf(closedSession)
-  const changes = ephemerals.map((znode) => stageDelete(znodes, znode, zxid))
+): TxnBodyOf<'closeSession'> => {
+  const ephemerals = judgement.znodes.ephemeralsOf(closedSession)
+  const changes = ephemerals.map(([path, znode]) => stageDelete(judgement, path, znode))
   return { body: 'closeSession', closedSession, expired, changes }
 }
 
@@ -60,14 +61,17 @@ export const prepareReap = (
 ): TxnBody | null => {
   const znode = znodes.get(path)
   if (znode === undefined || !isDue(znode, timeMs)) return null
-  return single(stageDelete(znodes, znode, zxid))
+  return single(stageDelete({ znodes, zxid }, path, znode))
 }
 
 const single = (change: Change): TxnBody => ({
   body: 'write',
-  answer: { answer: 'single' },
+  answer: singleAnswer,
   changes: [change],
 })
+
+/** One for all: history keeps a great many. */
+const singleAnswer = Object.freeze({ answer: 'single' })
 
 const prepareOp = (judgement: Judgement, tree: DataTree, op: WriteOp): TxnBody | Failure => {
   switch (op.op) {
@@ -139,13 +143,6 @@ const judgeCompare = (judgement: Judgement, compare: Compare): boolean | Failure
   }
 }
 
-const sameBytes = (a: Uint8Array | null, b: Uint8Array | null): boolean => {
-  const length = a?.length ?? 0
-  if (length !== (b?.length ?? 0)) return false
-  for (let i = 0; i < length; i++) if (a?.[i] !== b?.[i]) return false
-  return true
-}
-
 /** Puts the names that earlier operations made in place of the references to them. */
 const fillIn = (op: MultiOp, changes: readonly Change[]): PlainOp => {
   const nameAt = (ref: NameRef): string => {
@@ -164,7 +161,7 @@ const prepareDeleteRecursive = (
   tree: DataTree,
   path: string,
 ): TxnBody | Failure => {
-  const { znodes, zxid, identities } = judgement
+  const { znodes, identities } = judgement
   const root = deletable(judgement, path)
   if (isFailure(root)) return root
   const changes: Change[] = []
@@ -178,7 +175,7 @@ const prepareDeleteRecursive = (
     if (znode.numChildren > 0) break
     const parent = znodes.get(parentPath(leaf)) as Znode
     if (!allows(parent.acl, 'delete', identities)) return noAuth('delete', parent.path)
-    const change = stageDelete(znodes, znode, zxid)
+    const change = stageDelete(judgement, leaf, znode)
     changes.push(change)
     bytes += deleteBytes(znode, parent)
     if (changes.length === limits.deletePiece || bytes > limits.pageBytesMax) break
@@ -200,13 +197,11 @@ function* leavesFirst(tree: DataTree, path: string): Generator<string> {
   const open = [{ path, children: tree.childrenAfter(root, -1) }]
   for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
     const { value: child, done } = top.children.next()
-    if (done === true) {
-      yield top.path
-      open.pop()
+    if (done !== true) {
+      open.push({ path: child.path, children: tree.childrenAfter(child, -1) })
       continue
     }
-    const znode = tree.get(top.path === '/' ? `/${child.name}` : `${top.path}/${child.name}`)
-    if (znode !== undefined)
-      open.push({ path: znode.path, children: tree.childrenAfter(znode, -1) })
+    yield top.path
+    open.pop()
   }
 }

@@ -2,11 +2,11 @@ import {
   type Acl,
   aclBytes,
   allows,
+  baseName,
   type Failure,
   failure,
   type Identity,
   isWithin,
-  joinPath,
   limits,
   type MultiReadOp,
   type Op,
@@ -17,23 +17,25 @@ import {
   type SessionId,
 } from '@conclave/protocol'
 import { assertNever } from '../assert.js'
-import { statOf, type Znode } from '../tree/znode-store.js'
+import { type LiveZnode, statOf, type Znode } from '../tree/znode.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import { isFailure, judgeCheck, noAuth, noNode } from './prepare-change.js'
 import type { ReplicatedState } from './replicated-state.js'
+import type { TurnBudget } from './turn-budget.js'
 
 /** Who reads, and from what. */
 export interface Reader {
   readonly state: ReplicatedState
   readonly sessionId: SessionId
   readonly identities: readonly Identity[]
+  readonly budget: TurnBudget
 }
 
 /** The reads that look at one state and nothing else; `sync` is answered by its barrier. */
 export type Readable = Exclude<ReadOpName, 'sync'>
 
 /** A result with a measure of the bytes that it takes to send. */
-export interface Answer<N extends Readable = Readable> {
+interface Answer<N extends Readable = Readable> {
   readonly result: OpResult<N>
   readonly bytes: number
 }
@@ -85,7 +87,7 @@ const statBytes = 96
 export const readable = (
   { state, identities }: Pick<Reader, 'state' | 'identities'>,
   path: string,
-): Znode | Failure => {
+): LiveZnode | Failure => {
   const znode = state.tree.get(path)
   if (znode === undefined) return noNode(path)
   return allows(znode.acl, 'read', identities) ? znode : noAuth('read', path)
@@ -104,22 +106,23 @@ const getChildren = (reader: Reader, op: Op<'getChildren'>): Answer<'getChildren
   let bytes = statBytes
   let last = start[0] as number
   let cursor: Uint8Array | null = null
-  for (const { name, ordinal } of tree.childrenAfter(znode, last)) {
+  for (const child of tree.childrenAfter(znode, last)) {
     if (children.length === max || bytes > limits.pageBytesMax) {
       cursor = encodeCursor([last])
       break
     }
-    const child = op.withStat ? tree.get(joinPath(op.path, name)) : undefined
-    children.push({ name, stat: child === undefined ? null : statOf(child) })
-    bytes += 8 + 3 * name.length + (child === undefined ? 0 : statBytes)
-    last = ordinal
+    const name = baseName(child.path)
+    children.push({ name, stat: op.withStat ? statOf(child) : null })
+    bytes += 8 + 3 * name.length + (op.withStat ? statBytes : 0)
+    last = child.ordinal
   }
+  reader.budget.spend(children.length)
   return { result: { children, cursor, stat: statOf(znode) }, bytes }
 }
 
 /** The cursor of this one counts what was given: a session's own ephemerals, oldest first. */
 const getEphemerals = (
-  { state, sessionId }: Reader,
+  { state, sessionId, budget }: Reader,
   op: Op<'getEphemerals'>,
 ): Answer<'getEphemerals'> | Failure => {
   const start = op.cursor === null ? [-1] : decodeCursor(op.cursor, { min: 1, max: 1 })
@@ -129,6 +132,7 @@ const getEphemerals = (
   let bytes = 16
   let last = seen
   for (const path of state.tree.ephemeralsOf(sessionId)) {
+    budget.spend(1)
     const age = state.tree.get(path)?.czxid ?? 0
     if (age <= seen || !isWithin(path, op.path)) continue
     // Those of one txn have one age: a page ends only between two txns.
@@ -152,7 +156,6 @@ const countDescendants = (
 ): Answer<'countDescendants'> | Failure => {
   const root = readable(reader, op.path)
   if (isFailure(root)) return root
-  const { tree } = reader.state
   const start =
     op.cursor === null ? [-1] : decodeCursor(op.cursor, { min: 1, max: limits.pathDepthMax + 1 })
   if (start === null) return badCursor
@@ -168,21 +171,19 @@ const countDescendants = (
       continue
     }
     count += 1
+    reader.budget.spend(1)
     top.last = child.ordinal
-    const znode = tree.get(joinPath(top.path, child.name))
-    if (znode !== undefined && znode.numChildren > 0) walk.push(level(reader, znode, -1))
+    if (child.numChildren > 0) walk.push(level(reader, child, -1))
   }
   return { result: { count, cursor: null }, bytes: 16 }
 }
 
 interface Level {
-  readonly path: string
   last: number
-  readonly children: Generator<{ name: string; ordinal: number }>
+  readonly children: Iterator<Znode>
 }
 
 const level = ({ state }: Reader, znode: Znode, last: number): Level => ({
-  path: znode.path,
   last,
   children: state.tree.childrenAfter(znode, last),
 })
@@ -191,14 +192,12 @@ const level = ({ state }: Reader, znode: Znode, last: number): Level => ({
 const reopen = (reader: Reader, root: Znode, ordinals: readonly number[]): Level[] => {
   const { tree } = reader.state
   const walk = [level(reader, root, ordinals[0] as number)]
-  let znode = root
+  let znode: Znode = root
   for (const [depth, ordinal] of ordinals.slice(1).entries()) {
     const at = ordinals[depth] as number
-    const { value: child } = tree.childrenAfter(znode, at - 1).next()
-    if (child === undefined || child.ordinal !== at) break
-    const next = tree.get(joinPath(znode.path, child.name))
-    if (next === undefined) break
-    znode = next
+    const { value: child, done } = tree.childrenAfter(znode, at - 1).next()
+    if (done === true || child.ordinal !== at) break
+    znode = child
     walk.push(level(reader, znode, ordinal))
   }
   return walk
@@ -209,6 +208,7 @@ type MultiReadResult = OpResult<'multiRead'>['results'][number]
 const multiRead = (reader: Reader, op: Op<'multiRead'>): Answer<'multiRead'> | Failure => {
   const results: MultiReadResult[] = []
   let bytes = 16
+  reader.budget.spend(op.reads.length)
   for (const each of op.reads) {
     const answer = readOne(reader, each)
     if (isFailure(answer)) {

@@ -22,7 +22,7 @@ import { Digest } from '../fingerprint.js'
 import type { WriteResult } from '../session/results.js'
 import { SessionTable, type Tombstone } from '../session/session-table.js'
 import { DataTree } from '../tree/data-tree.js'
-import { statOf } from '../tree/znode-store.js'
+import { statOf } from '../tree/znode.js'
 
 /** A txn that has become part of the state. */
 export interface Applied {
@@ -140,6 +140,11 @@ export class ReplicatedState {
         return { result: answer(txn, encodeResult('closeSession', {})), closes: body }
       case 'write':
         return { result: this.#write(txn, body), closes: null }
+      case 'acknowledge':
+        for (const { sessionId, ackedXid } of body.acked) {
+          this.sessions.acknowledge(sessionId, ackedXid)
+        }
+        return nothingToAnswer
       case 'error':
         return { result: refusal(txn, body), closes: null }
       default:
@@ -173,14 +178,15 @@ export class ReplicatedState {
 
   /** @returns for each change what the client learns of it, as it is right after that change */
   #change(txn: Txn, changes: readonly Change[]): ChangeResult[] {
-    return changes.map((change) => {
+    const results = changes.map((change) => {
       const znode = this.tree.apply(change, txn)
-      const isGone = change.change === 'delete'
       return {
         path: change.change === 'create' ? change.path : null,
-        stat: txn.sessionId === 0 || znode === null || isGone ? null : statOf(znode),
+        stat: txn.sessionId === 0 || znode === null ? null : statOf(znode),
       }
     })
+    this.tree.applied()
+    return results
   }
 }
 

@@ -6,11 +6,14 @@ import {
   opTable,
 } from '@conclave/protocol'
 import type { WriteResult } from '../session/results.js'
+import { isHeavy } from './heavy-op.js'
 
 /** A request on its way through the queue of its connection. */
 export interface Request {
   readonly frame: ClientFrameOf<'request'>
   readonly bytes: number
+  /** It may look at much: it waits when this turn has done enough. */
+  readonly isHeavy: boolean
   readonly kind: 'write' | 'read' | 'linearizable' | 'auth' | 'local'
   /** What it will be answered with, once that is known. */
   answer: Answer | null
@@ -18,7 +21,12 @@ export interface Request {
   wait: Wait
 }
 
-export type Wait =
+export const requestOf = (frame: ClientFrameOf<'request'>, bytes: number): Request => {
+  const { op } = frame
+  return { frame, bytes, isHeavy: isHeavy(op), kind: kindOf(op), answer: null, wait: noWait }
+}
+
+type Wait =
   | { readonly wait: 'nothing' }
   /** A linearizable read: the word of the leader. */
   | { readonly wait: 'round'; readonly round: number }
@@ -41,7 +49,7 @@ export type Answer =
   /** The client has acknowledged it before: nothing is sent. */
   | { readonly answer: 'nothing' }
 
-export const kindOf = (op: Op): Request['kind'] => {
+const kindOf = (op: Op): Request['kind'] => {
   const { kind } = opTable[op.op]
   if (kind === 'write') return 'write'
   if (kind === 'local') return op.op === 'auth' ? 'auth' : 'local'

@@ -17,11 +17,13 @@ import { assertNever } from '../assert.js'
 import type { HashTicket } from '../input.js'
 import type { Connection } from './connection.js'
 import type { Connections } from './connections.js'
+import { looksOfWrite } from './heavy-op.js'
 import type { Leadership } from './leadership.js'
 import { isFailure } from './prepare-change.js'
 import { read, type Readable, type Reader } from './read.js'
 import type { Applied, ReplicatedState } from './replicated-state.js'
-import { type Answer, isBarrier, kindOf, noWait, replyOf, type Request } from './request.js'
+import { type Answer, isBarrier, replyOf, type Request, requestOf } from './request.js'
+import type { TurnBudget } from './turn-budget.js'
 import { validate } from './validate.js'
 import type { Watching } from './watching.js'
 
@@ -34,16 +36,23 @@ export class Serving {
   readonly #state: ReplicatedState
   readonly #connections: Connections
   readonly #watching: Watching
+  readonly #budget: TurnBudget
   readonly #hashes = new Map<HashTicket, { connection: Connection; request: Request }>()
   /** Those who asked for the leader's word: a ping or a linearizable read waits for a round. */
   readonly #awaiting = new Set<Connection>()
   #hashTicket = 0 as HashTicket
   #leadership: Leadership | null = null
 
-  constructor(state: ReplicatedState, connections: Connections, watching: Watching) {
+  constructor(
+    state: ReplicatedState,
+    connections: Connections,
+    watching: Watching,
+    budget: TurnBudget,
+  ) {
     this.#state = state
     this.#connections = connections
     this.#watching = watching
+    this.#budget = budget
   }
 
   /** A leader can be asked from now on, or none; what was asked of the last one is asked anew. */
@@ -56,15 +65,17 @@ export class Serving {
   }
 
   request(connection: Connection, frame: ClientFrameOf<'request'>, bytes: number): void {
-    const request: Request = { frame, bytes, kind: kindOf(frame.op), answer: null, wait: noWait }
-    connection.queue.push(request)
+    connection.queue.push(requestOf(frame, bytes))
     this.#connections.queued(connection, bytes)
     this.acked(connection, frame.ackedXid)
   }
 
   /** The client has these answers: writes that were held for them may run. */
   acked(connection: Connection, ackedXid: Xid): void {
-    if (ackedXid > connection.ackedXid) connection.ackedXid = ackedXid
+    if (ackedXid > connection.ackedXid) {
+      connection.ackedXid = ackedXid
+      this.#leadership?.acked(connection.sessionId, ackedXid)
+    }
     this.pump(connection)
   }
 
@@ -122,15 +133,15 @@ export class Serving {
       // A read must be answered before a write behind it is applied, ready or not.
       const mayWait = connection.startedWrites === 0
       if (mayWait && !connection.isReady) return this.#connections.block(connection)
+      if (mayWait && this.#isDeferred(connection, head)) return
       if (head.answer === null) this.#answerAtHead(connection, head)
       if (head.answer === null) return
       queue.shift()
-      connection.started -= 1
-      count(connection, head, -1)
+      connection.countStarted(head, -1)
       this.#connections.unqueued(connection, head.bytes)
       this.#reply(connection, head.frame.xid, head.answer)
       connection.repliedXid = head.frame.xid
-      if (isClosed(connection)) return
+      if (isClosed(connection) || endsSession(head)) return
     }
   }
 
@@ -140,16 +151,16 @@ export class Serving {
       const last = queue.at(connection.started - 1)
       const waits = last !== undefined && connection.started > 0 && isBarrier(last)
       const next = queue.at(connection.started)
-      if (waits || next === undefined || isTooEarly(connection, next)) return
+      if (waits || next === undefined || connection.isTooEarlyFor(next)) return
       if (!this.#start(connection, next)) return
-      connection.started += 1
-      count(connection, next, 1)
+      connection.countStarted(next, 1)
     }
   }
 
   /** @returns false when it cannot be started yet */
   #start(connection: Connection, request: Request): boolean {
     if (request.answer !== null) return true
+    if (request.kind === 'write' && this.#isDeferred(connection, request)) return false
     const refusal = validate(request.frame.op)
     if (refusal !== null) {
       request.answer = this.#refusal(refusal)
@@ -174,23 +185,21 @@ export class Serving {
     }
   }
 
+  #isDeferred(connection: Connection, { isHeavy, answer }: Request): boolean {
+    return isHeavy && answer === null && this.#budget.defers(connection)
+  }
+
   #startWrite(connection: Connection, request: Request): boolean {
     if (this.#leadership === null) return false
     const { xid, op, refusedSeen } = request.frame
     const { sessionId, attach, ackedXid, identities, refusedXid } = connection
-    if (
-      refusedSeen < refusedXid &&
-      this.#state.sessions.get(sessionId)?.results.get(xid) === undefined
-    ) {
-      request.answer = this.#refusal(failure('throttled', 'an earlier write was refused'))
-      connection.refused(xid)
-      return true
-    }
-    const asked = { sessionId, attach, xid, ackedXid, identities, op: op as WriteOp }
+    const overtakes = refusedSeen < refusedXid
+    const asked = { sessionId, attach, xid, ackedXid, overtakes, identities, op: op as WriteOp }
     const decided = this.#leadership.write(asked)
     if (connection.isHeld && decided.decision !== 'held') this.#connections.held(connection, false)
     switch (decided.decision) {
       case 'proposed':
+        if (request.isHeavy) this.#budget.spend(looksOfWrite(op))
         return true
       case 'answered':
         request.answer = replyOf(decided.result)
@@ -279,7 +288,10 @@ export class Serving {
         )
         return
       case 'rearmWatches':
-        request.answer = this.#done('rearmWatches', this.#watching.rearm(op, connection.id))
+        request.answer = this.#done(
+          'rearmWatches',
+          this.#watching.rearm(op, connection.id, this.#budget),
+        )
         return
       default:
         request.answer = this.#refusal(failure('unimplemented', `${op.op} is no local operation`))
@@ -338,7 +350,7 @@ export class Serving {
   }
 
   #reader({ sessionId, identities }: Connection): Reader {
-    return { state: this.#state, sessionId, identities }
+    return { state: this.#state, sessionId, identities, budget: this.#budget }
   }
 
   #done(name: 'removeWatches' | 'rearmWatches', refusal: Failure | null): Answer {
@@ -354,26 +366,14 @@ export class Serving {
   }
 }
 
-const count = (connection: Connection, { kind }: Request, change: 1 | -1): void => {
-  if (kind === 'write') connection.startedWrites += change
-  else connection.startedReads += change
-}
-
-/**
- * The reads before a started write are answered whether or not the client takes the answers, so
- * there are few of them, and none while it does not.
- */
-const isTooEarly = (connection: Connection, { kind }: Request): boolean =>
-  kind === 'write' &&
-  connection.startedReads > 0 &&
-  (!connection.isReady || connection.startedReads >= readsBeforeWriteMax)
-
-const readsBeforeWriteMax = 16
-
 /** The linearizable read that waits for a round: as a barrier it is the last one started. */
 const awaited = ({ queue, started }: Connection): Request | undefined => {
   const last = started > 0 ? queue.at(started - 1) : undefined
   return last?.kind === 'linearizable' && last.answer === null ? last : undefined
 }
+
+/** Nothing is left to be answered behind it: its session is over, and its connection closes. */
+const endsSession = ({ frame, answer }: Request): boolean =>
+  frame.op.op === 'closeSession' && answer?.answer === 'reply' && answer.failure === null
 
 const isClosed = ({ phase }: Connection): boolean => phase.phase === 'closed'

@@ -4,6 +4,7 @@ import {
   failure,
   type Identity,
   limits,
+  nextZxid,
   type Op,
   type ServerFrame,
   type StreamEvent,
@@ -11,9 +12,11 @@ import {
   type WatchKind,
   wholeTxnIndex,
   type Zxid,
+  zxidZero,
 } from '@conclave/protocol'
 import type { Txn } from '@conclave/protocol/peer'
 import type { ConnectionId } from '../input.js'
+import type { LogReads } from '../log-reads.js'
 import { eventsOf, isAfter, type TreeEvent } from '../watch/events.js'
 import type { History } from '../watch/history.js'
 import { covers, type Stream, StreamTable } from '../watch/stream-table.js'
@@ -21,6 +24,7 @@ import { WatchTable } from '../watch/watch-table.js'
 import { isFailure } from './prepare-change.js'
 import { type Reader, readable } from './read.js'
 import type { ReplicatedState } from './replicated-state.js'
+import type { TurnBudget } from './turn-budget.js'
 
 /** Those who watch, as the connections know them. */
 export interface Audience {
@@ -35,13 +39,15 @@ export interface Audience {
 export class Watching {
   readonly #state: ReplicatedState
   readonly #history: History
+  readonly #logReads: LogReads
   readonly #audience: Audience
   readonly #watches = new WatchTable()
   readonly #streams = new StreamTable()
 
-  constructor(state: ReplicatedState, history: History, audience: Audience) {
+  constructor(state: ReplicatedState, history: History, logReads: LogReads, audience: Audience) {
     this.#state = state
     this.#history = history
+    this.#logReads = logReads
     this.#audience = audience
   }
 
@@ -81,16 +87,20 @@ export class Watching {
   }
 
   /** Sets watches again as of `fromZxid`: those that something happened to since fire at once. */
-  rearm(op: Op<'rearmWatches'>, connection: ConnectionId): Failure | null {
+  rearm(op: Op<'rearmWatches'>, connection: ConnectionId, budget: TurnBudget): Failure | null {
     const data = new Set([...op.data, ...op.exists])
     const child = new Set(op.child)
     if (data.size + child.size > this.#watches.room(connection)) return tooManyWatches
+    budget.spend(data.size + child.size)
     for (const path of data) this.#watches.add('data', path, connection)
     for (const path of child) this.#watches.add('child', path, connection)
+    const named = (path: string, kinds: readonly WatchKind[]): readonly WatchKind[] =>
+      kinds.filter((kind) => (kind === 'data' ? data : child).has(path))
     if (this.#reaches(op.fromZxid) && this.#lag(op.fromZxid) <= rearmTxnsMax) {
-      this.#rearmByHistory(op.fromZxid, { data, child }, connection)
+      budget.spend(this.#lag(op.fromZxid))
+      this.#rearmByHistory(op.fromZxid, named, connection)
     } else {
-      this.#rearmByStats(op, connection)
+      this.#rearmByStats(op, named, connection)
     }
     return null
   }
@@ -104,10 +114,9 @@ export class Watching {
     if (isFailure(root) && root.code === 'noAuth') return root
     const { streamId, path, recursive, withDetail, from } = op
     const position = from ?? this.#now()
-    const { zxid, index } = position
-    const gapFrom = from === null ? null : this.#gapFrom(from)
+    const gapFrom = from !== null && this.#isOfAnotherHistory(from) ? zxidZero : null
     const wanted = { connection, streamId, path, recursive, withDetail }
-    if (!this.#streams.add({ ...wanted, position: { zxid, index }, gapFrom })) {
+    if (!this.#streams.add({ ...wanted, position, gapFrom, reading: null })) {
       return failure(
         'tooLarge',
         `a connection has at most ${limits.streamsPerConnectionMax} streams`,
@@ -156,18 +165,9 @@ export class Watching {
     this.#audience.sendStreamEvent(connection, streamId, { type, zxid, index, path, detail })
   }
 
-  /** From which zxid on events are unknown, for a position that cannot be resumed; or null. */
-  #gapFrom(from: StreamPosition): Zxid | null {
+  #isOfAnotherHistory(from: StreamPosition): boolean {
     const { ensembleId, lastApplied } = this.#state
-    const isOfAnotherHistory = from.ensembleId !== ensembleId || from.zxid > lastApplied.zxid
-    if (isOfAnotherHistory) return 0 as Zxid
-    return this.#canResume(from) ? null : from.zxid
-  }
-
-  /** History must hold all after the position, the rest of the txn at it included. */
-  #canResume({ zxid, index }: { readonly zxid: Zxid; readonly index: number }): boolean {
-    const isWhole = index === wholeTxnIndex || zxid === 0
-    return isWhole ? this.#reaches(zxid) : this.#history.get(zxid) !== undefined
+    return from.ensembleId !== ensembleId || from.zxid > lastApplied.zxid
   }
 
   /** True when every txn after `zxid` is in memory. */
@@ -186,28 +186,51 @@ export class Watching {
   }
 
   #replayPiece(stream: Stream): void {
+    if (stream.gapFrom !== null) return this.#gap(stream, stream.gapFrom)
     const { zxid: last } = this.#state.lastApplied
-    const gapFrom = stream.gapFrom ?? this.#gapFrom({ ...this.#now(), ...stream.position })
-    if (gapFrom !== null) {
-      const { connection, streamId } = stream
-      this.#audience.send(connection, { frame: 'streamGap', streamId, from: gapFrom, to: last })
-      this.#finish(stream)
-      return
-    }
-    const { zxid: start } = stream.position
-    const end = Math.min(last, start + replayTxnsPerPiece)
-    let zxid = start
-    // A few large events may be more than a connection should be given at once.
-    for (; zxid <= end && this.#audience.isReady(stream.connection); zxid++) {
+    const next = nextZxidFor(stream)
+    const end = Math.min(last, next + replayTxnsPerPiece - 1) as Zxid
+    if (next <= last && this.#history.get(next) === undefined) return this.#readLog(stream, next)
+    this.#tellOf(stream, this.#remembered(next, end))
+    if (nextZxidFor(stream) > last) this.#finish(stream)
+  }
+
+  *#remembered(from: Zxid, to: Zxid): Generator<Txn> {
+    for (let zxid = from; zxid <= to; zxid = nextZxid(zxid)) {
       const txn = this.#history.get(zxid)
-      if (txn === undefined) continue
+      if (txn !== undefined) yield txn
+    }
+  }
+
+  /** Memory does not reach back so far: a piece comes from the disk. */
+  #readLog(stream: Stream, next: Zxid): void {
+    const reading = this.#logReads.read((next - 1) as Zxid, (txns) => {
+      this.#streams.goesOn(stream)
+      if (txns === null) this.#gap(stream, stream.position.zxid)
+      else this.#tellOf(stream, txns)
+    })
+    this.#streams.waits(stream, reading)
+  }
+
+  /** What the stream is not told now is read again, once its connection can take it. */
+  #tellOf(stream: Stream, txns: Iterable<Txn>): void {
+    for (const txn of txns) {
       for (const event of eventsOf(txn)) {
         const isNew = isAfter({ zxid: txn.zxid, index: event.index }, stream.position)
         if (isNew && covers(stream, event.path)) this.#tell(stream, txn.zxid, event)
       }
+      stream.position = { zxid: txn.zxid, index: wholeTxnIndex }
+      // A few large events may be more than a connection should be given at once.
+      if (!this.#audience.isReady(stream.connection)) return
     }
-    if (zxid > start) stream.position = { zxid: (zxid - 1) as Zxid, index: wholeTxnIndex }
-    if (zxid > last) this.#finish(stream)
+  }
+
+  /** What happened after `from` is not known any more. */
+  #gap(stream: Stream, from: Zxid): void {
+    const { connection, streamId } = stream
+    const { zxid: to } = this.#state.lastApplied
+    this.#audience.send(connection, { frame: 'streamGap', streamId, from, to })
+    this.#finish(stream)
   }
 
   #finish(stream: Stream): void {
@@ -220,24 +243,19 @@ export class Watching {
     this.#audience.send(connection, { frame: 'streamCaughtUp', streamId, zxid })
   }
 
-  #rearmByHistory(
-    from: Zxid,
-    paths: Readonly<Record<WatchKind, ReadonlySet<string>>>,
-    connection: ConnectionId,
-  ): void {
+  #rearmByHistory(from: Zxid, named: Named, connection: ConnectionId): void {
     const { zxid: last } = this.#state.lastApplied
     for (let zxid = from + 1; zxid <= last; zxid++) {
       const txn = this.#history.get(zxid as Zxid)
       if (txn === undefined) continue
       for (const event of eventsOf(txn)) {
-        if (event.kinds.some((kind) => paths[kind].has(event.path))) {
-          this.#fireTo(connection, event.kinds, { ...event, zxid: txn.zxid })
-        }
+        const kinds = named(event.path, event.kinds)
+        if (kinds.length > 0) this.#fireTo(connection, kinds, { ...event, zxid: txn.zxid })
       }
     }
   }
 
-  #rearmByStats(op: Op<'rearmWatches'>, connection: ConnectionId): void {
+  #rearmByStats(op: Op<'rearmWatches'>, named: Named, connection: ConnectionId): void {
     const { tree, lastApplied } = this.#state
     const { fromZxid } = op
     const due: { kinds: readonly WatchKind[]; event: SeenEvent }[] = []
@@ -245,7 +263,12 @@ export class Watching {
       due.push({ kinds, event })
     }
     const gone = (path: string): void =>
-      add(['data', 'child'], { type: 'deleted', path, zxid: lastApplied.zxid, acl: null })
+      add(named(path, ['data', 'child']), {
+        type: 'deleted',
+        path,
+        zxid: lastApplied.zxid,
+        acl: null,
+      })
     for (const path of op.data) {
       const znode = tree.get(path)
       if (znode === undefined) gone(path)
@@ -280,6 +303,10 @@ export class Watching {
   }
 }
 
+/** The first txn that it may not have seen all events of. */
+const nextZxidFor = ({ position: { zxid, index } }: Stream): Zxid =>
+  index === wholeTxnIndex || zxid === 0 ? nextZxid(zxid) : zxid
+
 const tooManyWatches = failure(
   'tooLarge',
   `a connection has at most ${limits.watchesPerConnectionMax} watches`,
@@ -288,5 +315,8 @@ const tooManyWatches = failure(
 /** Keeps one step short: beyond this many txns the stats decide. */
 const rearmTxnsMax = 100_000
 const replayTxnsPerPiece = 1_000
+
+/** Those of the kinds of watch that a rearmWatches asks for on the path. */
+type Named = (path: string, kinds: readonly WatchKind[]) => readonly WatchKind[]
 
 type SeenEvent = Pick<TreeEvent, 'type' | 'path' | 'acl'> & { readonly zxid: Zxid }

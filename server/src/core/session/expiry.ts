@@ -48,19 +48,15 @@ export class SessionExpiry {
     else due.add(sessionId)
   }
 
-  /** Takes out the sessions whose time is over. */
-  expired(): SessionId[] {
-    const expired: SessionId[] = []
+  /** The sessions whose time is over. Each is taken out when it is given; the others are next. */
+  *expired(): Generator<SessionId> {
     const now = Math.floor(this.#clockMs / limits.tickMs)
-    while (this.#expiredTick < now) {
-      this.#expiredTick += 1
-      for (const sessionId of this.#byTick.get(this.#expiredTick) ?? []) {
-        this.#timers.delete(sessionId)
-        expired.push(sessionId)
+    for (; this.#expiredTick < now; this.#expiredTick++) {
+      for (const sessionId of this.#byTick.get(this.#expiredTick + 1) ?? []) {
+        this.remove(sessionId)
+        yield sessionId
       }
-      this.#byTick.delete(this.#expiredTick)
     }
-    return expired
   }
 
   #leave(tick: number, sessionId: SessionId): void {

@@ -2,7 +2,8 @@ import { limits, type SessionId, type Xid, type Zxid } from '@conclave/protocol'
 import type { SnapshotEntryOf } from '@conclave/protocol/peer'
 import { assert } from '../assert.js'
 import { type Digest, Fingerprint } from '../fingerprint.js'
-import { type Freezable, FrozenTable } from '../frozen-table.js'
+import { bytesKey } from '../byte-equality.js'
+import { FrozenTable } from '../frozen-table.js'
 import { ownedBytes } from '../owned-bytes.js'
 import { Results, type WriteResult } from './results.js'
 
@@ -42,7 +43,8 @@ export class SessionTable {
   readonly #byNonce = new Map<string, SessionId>()
   readonly #digest: Digest
   #frozen: FrozenTable<Entry<Session | Tombstone>, SessionEntry> | null = null
-  #resultBytes = 0
+  #liveResultBytes = 0
+  #tombstoneResultBytes = 0
 
   constructor(digest: Digest) {
     this.#digest = digest
@@ -50,6 +52,11 @@ export class SessionTable {
 
   get size(): number {
     return this.#sessions.size
+  }
+
+  /** Of the results of all sessions that are open. */
+  get liveResultBytes(): number {
+    return this.#liveResultBytes
   }
 
   get(sessionId: SessionId): Session | undefined {
@@ -62,7 +69,7 @@ export class SessionTable {
 
   /** The open session created with this nonce, for a connect that is repeated. */
   withNonce(nonceHash: Uint8Array): Session | undefined {
-    const sessionId = this.#byNonce.get(nonceKey(nonceHash))
+    const sessionId = this.#byNonce.get(bytesKey(nonceHash))
     return sessionId === undefined ? undefined : this.get(sessionId)
   }
 
@@ -85,14 +92,18 @@ export class SessionTable {
   record(sessionId: SessionId, ackedXid: Xid, result: WriteResult): void {
     const entry = this.#sessions.get(sessionId)
     assert(entry !== undefined, `the session ${sessionId} of a logged write is open`)
-    this.#frozen?.touch(entry)
-    const { results } = entry.state
-    const bytesBefore = results.bytes
-    const acked = Math.max(entry.state.ackedXid, ackedXid) as Xid
-    results.prune(acked)
-    results.add(result)
-    this.#resultBytes += results.bytes - bytesBefore
-    entry.state = { ...entry.state, lastXid: result.xid, ackedXid: acked }
+    this.#acknowledge(entry, ackedXid)
+    entry.state.results.add(result)
+    this.#liveResultBytes += result.bytes
+    entry.state = { ...entry.state, lastXid: result.xid }
+    this.#count(entry)
+  }
+
+  /** The client of an open session has its results up to `ackedXid`; another is passed over. */
+  acknowledge(sessionId: SessionId, ackedXid: Xid): void {
+    const entry = this.#sessions.get(sessionId)
+    if (entry === undefined) return
+    this.#acknowledge(entry, ackedXid)
     this.#count(entry)
   }
 
@@ -103,8 +114,9 @@ export class SessionTable {
     this.#frozen?.touch(entry)
     this.#digest.remove(entry.fingerprint)
     const { nonceHash, lastXid, ackedXid, results } = entry.state
+    this.#liveResultBytes -= results.bytes
     this.#sessions.delete(sessionId)
-    this.#byNonce.delete(nonceKey(nonceHash))
+    this.#byNonce.delete(bytesKey(nonceHash))
     const tombstone = {
       sessionId,
       nonceHash,
@@ -119,19 +131,19 @@ export class SessionTable {
     return tombstone
   }
 
-  /** Forgets tombstones over their number, their age or the bytes of all results; oldest first. */
+  /** Forgets tombstones over their number, age or bytes of results; the oldest first. */
   prune(timeMs: number): void {
     for (const entry of this.#tombstones.values()) {
       const { sessionId, closedTimeMs, results } = entry.state
       const kept =
         this.#tombstones.size <= limits.tombstonesMax &&
         timeMs - closedTimeMs <= limits.tombstoneAgeMsMax &&
-        this.#resultBytes <= limits.resultBytesTotalMax
+        this.#tombstoneResultBytes <= limits.tombstoneResultBytesMax
       if (kept) return
       this.#frozen?.touch(entry)
       this.#tombstones.delete(sessionId)
       this.#digest.remove(entry.fingerprint)
-      this.#resultBytes -= results.bytes
+      this.#tombstoneResultBytes -= results.bytes
     }
   }
 
@@ -143,7 +155,6 @@ export class SessionTable {
       ackedXid: entry.ackedXid,
       results: Results.fromEntries(entry.results),
     }
-    this.#resultBytes += shared.results.bytes
     if (entry.entry === 'session') {
       this.#insert({ ...shared, sessionTimeoutMs: entry.sessionTimeoutMs })
     } else {
@@ -162,7 +173,13 @@ export class SessionTable {
 
   freeze(id: number, zxid: Zxid): FrozenTable<Entry<Session | Tombstone>, SessionEntry> {
     assert(this.#frozen === null, 'one snapshot is taken at a time')
-    this.#frozen = new FrozenTable(id, zxid, this.#entries(), sessionEntry)
+    this.#frozen = new FrozenTable(id, zxid, {
+      values: () => this.#entries(),
+      bornAt: (entry) => entry.bornAt,
+      snapshotMark: (entry) => entry.snapshotMark,
+      setSnapshotMark: (entry, mark) => (entry.snapshotMark = mark),
+      entry: sessionEntry,
+    })
     return this.#frozen
   }
 
@@ -177,15 +194,27 @@ export class SessionTable {
 
   #insert(session: Session): void {
     const entry = new Entry<Session>(session, session.sessionId)
+    this.#liveResultBytes += session.results.bytes
     this.#sessions.set(session.sessionId, entry)
-    this.#byNonce.set(nonceKey(session.nonceHash), session.sessionId)
+    this.#byNonce.set(bytesKey(session.nonceHash), session.sessionId)
     this.#digest.add(entry.fingerprint)
   }
 
   #bury(tombstone: Tombstone): void {
     const entry = new Entry<Tombstone>(tombstone, tombstone.closedZxid)
+    this.#tombstoneResultBytes += tombstone.results.bytes
     this.#tombstones.set(tombstone.sessionId, entry)
     this.#digest.add(entry.fingerprint)
+  }
+
+  #acknowledge(entry: Entry<Session>, ackedXid: Xid): void {
+    this.#frozen?.touch(entry)
+    const { results } = entry.state
+    const acked = Math.max(entry.state.ackedXid, ackedXid) as Xid
+    this.#liveResultBytes -= results.bytes
+    results.prune(acked)
+    this.#liveResultBytes += results.bytes
+    entry.state = { ...entry.state, ackedXid: acked }
   }
 
   #count(entry: Entry<Session>): void {
@@ -195,7 +224,7 @@ export class SessionTable {
   }
 }
 
-class Entry<State extends Session | Tombstone> implements Freezable {
+class Entry<State extends Session | Tombstone> {
   state: State
   readonly bornAt: Zxid
   snapshotMark = 0
@@ -226,9 +255,3 @@ const fingerprintOf = (state: Session | Tombstone): Fingerprint =>
     .number(state.results.bytes)
     .number('sessionTimeoutMs' in state ? state.sessionTimeoutMs : state.closedZxid)
     .done()
-
-const nonceKey = (nonceHash: Uint8Array): string => {
-  let key = ''
-  for (const byte of nonceHash) key += byte.toString(16).padStart(2, '0')
-  return key
-}

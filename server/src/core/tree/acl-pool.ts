@@ -1,4 +1,4 @@
-import type { Acl } from '@conclave/protocol'
+import { type Acl, aclKey } from '@conclave/protocol'
 import { assert } from '../assert.js'
 
 /**
@@ -6,29 +6,37 @@ import { assert } from '../assert.js'
  * whole ACLs, so no number can dangle (ZOOKEEPER-3306, 4846).
  */
 export class AclPool {
-  readonly #shared = new Map<string, { readonly acl: Acl; uses: number }>()
+  readonly #byKey = new Map<string, Shared>()
+  /** Found without writing out the ACL, which may be large. */
+  readonly #byAcl = new Map<Acl, Shared>()
 
   acquire(acl: Acl | null): Acl | null {
     if (acl === null) return null
-    const key = keyOf(acl)
-    const shared = this.#shared.get(key)
+    let shared = this.#byAcl.get(acl)
     if (shared === undefined) {
-      this.#shared.set(key, { acl, uses: 1 })
-      return acl
+      const key = aclKey(acl)
+      shared = this.#byKey.get(key) ?? { acl, key, uses: 0 }
+      this.#byKey.set(key, shared)
+      this.#byAcl.set(shared.acl, shared)
     }
     shared.uses += 1
     return shared.acl
   }
 
+  /** @param acl as it was acquired */
   release(acl: Acl | null): void {
     if (acl === null) return
-    const key = keyOf(acl)
-    const shared = this.#shared.get(key)
+    const shared = this.#byAcl.get(acl)
     assert(shared !== undefined, 'an ACL that is released is in use')
     shared.uses -= 1
-    if (shared.uses === 0) this.#shared.delete(key)
+    if (shared.uses > 0) return
+    this.#byKey.delete(shared.key)
+    this.#byAcl.delete(acl)
   }
 }
 
-const keyOf = (acl: Acl): string =>
-  JSON.stringify(acl.map((entry) => [entry.scheme, entry.id, entry.permissions]))
+interface Shared {
+  readonly acl: Acl
+  readonly key: string
+  uses: number
+}

@@ -1,66 +1,96 @@
 /**
- * The children of one znode in creation order. Each has an ordinal, the number of creates under
- * this parent before it, so that a page can go on after any of them, present or not.
+ * The children of one znode, as rows in the order of their ordinals: the number of creates under
+ * the parent before each, so that a page can go on after any of them, present or not.
  *
- * Two arrays with holes cost a tenth of a Map and are compacted when half of them is holes.
+ * They lie in short blocks, so that no change moves more than one block and the list of blocks.
  */
 export class ChildList {
-  #ordinals: number[] = []
-  #names: (string | null)[] = []
-  #live = 0
+  readonly #ordinalOf: (row: number) => number
+  /** None is empty. */
+  readonly #blocks: number[][] = []
+  #size = 0
+
+  constructor(ordinalOf: (row: number) => number) {
+    this.#ordinalOf = ordinalOf
+  }
 
   get size(): number {
-    return this.#live
+    return this.#size
   }
 
-  /** Ordinals only grow, except while a snapshot is loaded; {@link sort} ends that. */
-  add(ordinal: number, name: string): void {
-    this.#ordinals.push(ordinal)
-    this.#names.push(name)
-    this.#live += 1
+  get blocks(): number {
+    return this.#blocks.length
   }
 
-  remove(ordinal: number): void {
-    const index = this.#indexAfter(ordinal - 1)
-    this.#names[index] = null
-    this.#live -= 1
-    if (this.#names.length > 32 && this.#live * 2 < this.#names.length) this.#compact()
+  add(row: number): void {
+    this.#size += 1
+    const ordinal = this.#ordinalOf(row)
+    const at = this.#blockOf(ordinal)
+    const block = this.#blocks[at]
+    if (block === undefined) {
+      this.#blocks.push([row])
+      return
+    }
+    const place = this.#placeAfter(block, ordinal)
+    if (block.length < blockRows) block.splice(place, 0, row)
+    // Children come in their order, but while a snapshot is loaded: so blocks are full.
+    else if (place === block.length) this.#blocks.splice(at + 1, 0, [row])
+    else {
+      this.#blocks.splice(at + 1, 0, block.splice(blockRows / 2))
+      this.#size -= 1
+      this.add(row)
+    }
+  }
+
+  remove(row: number): void {
+    const ordinal = this.#ordinalOf(row)
+    const at = this.#blockOf(ordinal)
+    const block = this.#blocks[at]
+    const place = block === undefined ? -1 : this.#placeAfter(block, ordinal) - 1
+    if (block?.[place] !== row) return
+    this.#size -= 1
+    block.splice(place, 1)
+    const next = this.#blocks[at + 1]
+    if (block.length === 0) this.#blocks.splice(at, 1)
+    else if (next !== undefined && block.length + next.length <= blockRows / 2) {
+      block.push(...next)
+      this.#blocks.splice(at + 1, 1)
+    }
   }
 
   /** The children with an ordinal above `ordinal`, in order; -1 for all. */
-  *after(ordinal: number): Generator<{ readonly name: string; readonly ordinal: number }> {
-    for (let i = this.#indexAfter(ordinal); i < this.#names.length; i++) {
-      const name = this.#names[i]
-      if (name !== null && name !== undefined) {
-        yield { name, ordinal: this.#ordinals[i] as number }
-      }
+  *after(ordinal: number): Generator<number> {
+    let at = this.#blockOf(ordinal)
+    let place = this.#placeAfter(this.#blocks[at] ?? [], ordinal)
+    for (let block = this.#blocks[at]; block !== undefined; block = this.#blocks[at]) {
+      for (; place < block.length; place++) yield block[place] as number
+      at += 1
+      place = 0
     }
   }
 
-  sort(): void {
-    const order = [...this.#ordinals.keys()]
-    order.sort((a, b) => (this.#ordinals[a] as number) - (this.#ordinals[b] as number))
-    const ordinals = this.#ordinals
-    const names = this.#names
-    this.#ordinals = order.map((i) => ordinals[i] as number)
-    this.#names = order.map((i) => names[i] as string | null)
+  /** The index of the last block that begins at or below `ordinal`, else of the first one. */
+  #blockOf(ordinal: number): number {
+    const begins = (block: number[]): number => this.#ordinalOf(block[0] as number)
+    return Math.max(0, countUpTo(this.#blocks, begins, ordinal) - 1)
   }
 
-  /** Index of the first entry above `ordinal`. */
-  #indexAfter(ordinal: number): number {
-    let low = 0
-    let high = this.#ordinals.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#ordinals[middle] as number) <= ordinal) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-
-  #compact(): void {
-    const keep = (_: unknown, i: number): boolean => this.#names[i] !== null
-    this.#ordinals = this.#ordinals.filter(keep)
-    this.#names = this.#names.filter(keep)
+  /** The index of the first row in the block above `ordinal`. */
+  #placeAfter(block: readonly number[], ordinal: number): number {
+    return countUpTo(block, this.#ordinalOf, ordinal)
   }
 }
+
+/** How many of the items, which ascend by `of`, are at or below `bound`. */
+const countUpTo = <T>(items: readonly T[], of: (item: T) => number, bound: number): number => {
+  let low = 0
+  let high = items.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (of(items[middle] as T) <= bound) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+export const blockRows = 512

@@ -1,19 +1,12 @@
-import { type Acl, parentPath, type SessionId, type Zxid } from '@conclave/protocol'
+import { parentPath, type SessionId, type Zxid } from '@conclave/protocol'
 import type { Change, ChangeOf } from '@conclave/protocol/peer'
 import { assert, assertNever } from '../assert.js'
 import type { Digest } from '../fingerprint.js'
 import { FrozenTable } from '../frozen-table.js'
-import { ownedBytes } from '../owned-bytes.js'
 import { AclPool } from './acl-pool.js'
 import { Reapable } from './reapable.js'
-import {
-  type StoredZnode,
-  type Znode,
-  type ZnodeEntry,
-  znodeEntry,
-  znodeFingerprint,
-  ZnodeStore,
-} from './znode-store.js'
+import type { LiveZnode, Znode, ZnodeEntry } from './znode.js'
+import { ZnodeStore } from './znode-store.js'
 
 /** The zxid and the time of the txn that a change belongs to. */
 export interface Moment {
@@ -30,9 +23,11 @@ export class DataTree {
   readonly #acls = new AclPool()
   readonly #ephemerals = new Map<SessionId, Set<string>>()
   readonly #digest: Digest
-  #frozen: FrozenTable<StoredZnode, ZnodeEntry> | null = null
+  /** Changed by the txn that is being applied, and not yet in the digest as they are now. */
+  readonly #uncounted = new Set<number>()
+  #frozen: FrozenTable<number, ZnodeEntry> | null = null
   /** Containers and ttl znodes, for the reaper. */
-  readonly reapable = new Reapable()
+  readonly reapable = new Reapable((path) => this.get(path))
 
   constructor(digest: Digest) {
     this.#digest = digest
@@ -48,14 +43,16 @@ export class DataTree {
     return this.#store.size
   }
 
-  get(path: string): Znode | undefined {
-    return this.#store.get(path)
+  get(path: string): LiveZnode | undefined {
+    const row = this.#store.rowOf(path)
+    return row === undefined ? undefined : this.#store.at(row)
   }
 
   /** The children with an ordinal above `ordinal`, in creation order; -1 for all. */
-  *childrenAfter(znode: Znode, ordinal: number): Generator<{ name: string; ordinal: number }> {
-    const children = this.#store.get(znode.path)?.children
-    if (children !== null && children !== undefined) yield* children.after(ordinal)
+  *childrenAfter({ path }: Znode, ordinal: number): Generator<LiveZnode, void> {
+    const row = this.#store.rowOf(path)
+    const children = row === undefined ? null : this.#store.columns.children.get(row)
+    for (const child of children?.after(ordinal) ?? []) yield this.#store.at(child)
   }
 
   /** In the order of their creation. */
@@ -63,17 +60,21 @@ export class DataTree {
     return this.#ephemerals.get(sessionId) ?? nothing
   }
 
-  /** @returns the znode changed, for a delete as it was last; null for a check */
-  apply(change: Change, moment: Moment): Znode | null {
+  /**
+   * One change of a txn; {@link applied} ends the txn.
+   * @returns the znode changed; null for a delete and for a check
+   */
+  apply(change: Change, moment: Moment): LiveZnode | null {
     switch (change.change) {
       case 'create':
-        return this.#create(change, moment)
+        return this.#store.at(this.#create(change, moment))
       case 'delete':
-        return this.#delete(change, moment)
+        this.#delete(change, moment)
+        return null
       case 'setData':
-        return this.#setData(change, moment)
+        return this.#store.at(this.#setData(change, moment))
       case 'setAcl':
-        return this.#setAcl(change)
+        return this.#store.at(this.#setAcl(change))
       case 'check':
         return null
       default:
@@ -81,10 +82,16 @@ export class DataTree {
     }
   }
 
+  /** Puts what the txn changed into the digest: a parent of many once, not for each of them. */
+  applied(): void {
+    for (const row of this.#uncounted) this.#count(row)
+    this.#uncounted.clear()
+  }
+
   /** All znodes as of `zxid`, which is now. One at a time: ends with {@link thaw}. */
-  freeze(id: number, zxid: Zxid): FrozenTable<StoredZnode, ZnodeEntry> {
+  freeze(id: number, zxid: Zxid): FrozenTable<number, ZnodeEntry> {
     assert(this.#frozen === null, 'one snapshot is taken at a time')
-    this.#frozen = new FrozenTable(id, zxid, this.#store.values(), znodeEntry)
+    this.#frozen = new FrozenTable(id, zxid, this.#store)
     return this.#frozen
   }
 
@@ -94,34 +101,34 @@ export class DataTree {
 
   /** Takes one znode of a snapshot, in any order; {@link loaded} ends the loading. */
   load(entry: ZnodeEntry): void {
-    this.#insert({ ...entry, data: entry.data === null ? null : ownedBytes(entry.data) })
+    this.#insert(entry)
   }
 
   /** @throws InvariantError when a znode has no parent */
   loaded(): void {
-    for (const znode of this.#store.values()) {
-      if (znode.path === '/') continue
-      const parent = this.#store.get(parentPath(znode.path))
-      assert(parent !== undefined, `the parent of ${znode.path} exists`)
-      parent.adopt(znode)
+    for (const row of this.#store.values()) {
+      const { path } = this.#store.at(row)
+      if (path === '/') continue
+      const parent = this.#store.rowOf(parentPath(path))
+      assert(parent !== undefined, `the parent of ${path} exists`)
+      this.#store.adopt(parent, row)
     }
-    for (const znode of this.#store.values()) {
-      znode.children?.sort()
-      this.#count(znode)
-    }
+    for (const row of this.#store.values()) this.#count(row)
     for (const [owner, paths] of this.#ephemerals) {
       const byAge = [...paths].sort((a, b) => this.#bornAt(a) - this.#bornAt(b))
       this.#ephemerals.set(owner, new Set(byAge))
     }
   }
 
-  #create(change: ChangeOf<'create'>, { zxid, timeMs }: Moment): Znode {
+  #create(change: ChangeOf<'create'>, { zxid, timeMs }: Moment): number {
+    const { childrenCreated, pzxid } = this.#store.columns
     const parent = this.#existing(parentPath(change.path))
-    assert(parent.childrenCreated === change.ordinal, `the ordinal of ${change.path} is the next`)
+    const ordinal = childrenCreated.get(parent)
+    assert(ordinal === change.ordinal, `the ordinal of ${change.path} is the next`)
     this.#touch(parent)
-    const znode = this.#insert({
+    const row = this.#insert({
       ...emptyZnode(change.path, change.ordinal),
-      data: change.data === null ? null : ownedBytes(change.data),
+      data: change.data,
       acl: change.acl,
       kind: change.kind,
       czxid: zxid,
@@ -132,89 +139,91 @@ export class DataTree {
       ephemeralOwner: change.ephemeralOwner,
       ttlMs: change.ttlMs,
     })
-    parent.adopt(znode)
-    parent.childrenCreated += 1
-    parent.pzxid = zxid
-    this.#count(znode)
-    this.#count(parent)
-    return znode
+    this.#store.adopt(parent, row)
+    childrenCreated.set(parent, ordinal + 1)
+    pzxid.set(parent, zxid)
+    this.#uncounted.add(row)
+    this.#uncounted.add(parent)
+    return row
   }
 
-  #delete(change: ChangeOf<'delete'>, { zxid }: Moment): Znode {
-    const znode = this.#existing(change.path)
+  #delete(change: ChangeOf<'delete'>, { zxid }: Moment): void {
+    const row = this.#existing(change.path)
+    const znode = this.#store.at(row)
     assert(znode.numChildren === 0, `${change.path} has no children when it is deleted`)
     const parent = this.#existing(parentPath(change.path))
-    this.#touch(znode)
+    this.#touch(row)
     this.#touch(parent)
-    this.#store.remove(znode)
+    this.#digest.remove(this.#store.lanes(row))
     this.#acls.release(znode.acl)
-    this.reapable.remove(znode)
-    this.#disownEphemeral(znode)
-    if (znode.fingerprint !== null) this.#digest.remove(znode.fingerprint)
-    parent.disown(znode)
-    parent.pzxid = zxid
-    this.#count(parent)
-    return znode
+    this.reapable.remove(change.path)
+    this.#disownEphemeral(znode.ephemeralOwner, change.path)
+    this.#uncounted.delete(row)
+    this.#store.disown(parent, row)
+    this.#store.remove(row)
+    this.#store.columns.pzxid.set(parent, zxid)
+    this.#uncounted.add(parent)
   }
 
-  #setData(change: ChangeOf<'setData'>, { zxid, timeMs }: Moment): Znode {
-    const znode = this.#existing(change.path)
-    this.#touch(znode)
-    znode.setData(change.data === null ? null : ownedBytes(change.data))
-    znode.version = change.version
-    znode.mzxid = zxid
-    znode.mtime = timeMs
-    this.#count(znode)
-    return znode
+  #setData(change: ChangeOf<'setData'>, { zxid, timeMs }: Moment): number {
+    const { version, mzxid, mtime } = this.#store.columns
+    const row = this.#existing(change.path)
+    this.#touch(row)
+    this.#store.setData(row, change.data)
+    version.set(row, change.version)
+    mzxid.set(row, zxid)
+    mtime.set(row, timeMs)
+    this.#uncounted.add(row)
+    return row
   }
 
-  #setAcl(change: ChangeOf<'setAcl'>): Znode {
-    const znode = this.#existing(change.path)
-    this.#touch(znode)
-    this.#acls.release(znode.acl)
-    znode.acl = this.#acls.acquire(change.acl)
-    znode.aversion = change.aversion
-    this.#count(znode)
-    return znode
+  #setAcl(change: ChangeOf<'setAcl'>): number {
+    const { acl, aversion } = this.#store.columns
+    const row = this.#existing(change.path)
+    this.#touch(row)
+    this.#acls.release(acl.get(row))
+    acl.set(row, this.#acls.acquire(change.acl))
+    aversion.set(row, change.aversion)
+    this.#uncounted.add(row)
+    return row
   }
 
-  #insert(entry: ZnodeEntry): StoredZnode {
-    const acl: Acl | null = this.#acls.acquire(entry.acl)
-    const znode = this.#store.insert({ ...entry, acl })
-    this.reapable.add(znode)
-    if (znode.ephemeralOwner !== 0) {
-      const owned = this.#ephemerals.get(znode.ephemeralOwner)
-      if (owned === undefined) this.#ephemerals.set(znode.ephemeralOwner, new Set([znode.path]))
-      else owned.add(znode.path)
+  #insert(entry: ZnodeEntry): number {
+    const row = this.#store.insert({ ...entry, acl: this.#acls.acquire(entry.acl) })
+    this.reapable.add(entry)
+    if (entry.ephemeralOwner !== 0) {
+      const owned = this.#ephemerals.get(entry.ephemeralOwner)
+      if (owned === undefined) this.#ephemerals.set(entry.ephemeralOwner, new Set([entry.path]))
+      else owned.add(entry.path)
     }
-    return znode
+    return row
   }
 
-  #disownEphemeral(znode: Znode): void {
-    const owned = this.#ephemerals.get(znode.ephemeralOwner)
-    owned?.delete(znode.path)
-    if (owned?.size === 0) this.#ephemerals.delete(znode.ephemeralOwner)
+  #disownEphemeral(ephemeralOwner: SessionId, path: string): void {
+    const owned = this.#ephemerals.get(ephemeralOwner)
+    owned?.delete(path)
+    if (owned?.size === 0) this.#ephemerals.delete(ephemeralOwner)
   }
 
-  #existing(path: string): StoredZnode {
-    const znode = this.#store.get(path)
-    assert(znode !== undefined, `the znode ${path} of a change exists`)
-    return znode
+  #existing(path: string): number {
+    const row = this.#store.rowOf(path)
+    assert(row !== undefined, `the znode ${path} of a change exists`)
+    return row
   }
 
-  #touch(znode: StoredZnode): void {
-    this.#frozen?.touch(znode)
+  #touch(row: number): void {
+    this.#frozen?.touch(row)
   }
 
   /** Puts the znode as it is now into the digest, in place of what the digest had of it. */
-  #count(znode: StoredZnode): void {
-    if (znode.fingerprint !== null) this.#digest.remove(znode.fingerprint)
-    znode.fingerprint = znodeFingerprint(znode)
-    this.#digest.add(znode.fingerprint)
+  #count(row: number): void {
+    this.#digest.remove(this.#store.lanes(row))
+    this.#store.setLanes(row, this.#store.fingerprint(row))
+    this.#digest.add(this.#store.lanes(row))
   }
 
   #bornAt(path: string): Zxid {
-    return this.#existing(path).czxid
+    return this.#store.bornAt(this.#existing(path))
   }
 }
 

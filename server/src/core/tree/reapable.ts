@@ -1,36 +1,42 @@
-import type { Znode } from './znode-store.js'
+import type { Znode } from './znode.js'
 
 /**
  * The znodes that may have to go by themselves: containers that had children and have none, ttl
  * znodes that are childless and old. Looked through in rounds, a bounded number at a time.
  */
 export class Reapable {
-  readonly #znodes = new Set<Znode>()
-  #round: Iterator<Znode> | null = null
+  readonly #get: (path: string) => Znode | undefined
+  readonly #paths = new Set<string>()
+  #round: Iterator<string> | null = null
+
+  constructor(get: (path: string) => Znode | undefined) {
+    this.#get = get
+  }
 
   get size(): number {
-    return this.#znodes.size
+    return this.#paths.size
   }
 
-  add(znode: Znode): void {
-    if (znode.kind === 'container' || znode.kind === 'ttl') this.#znodes.add(znode)
+  add({ kind, path }: Pick<Znode, 'kind' | 'path'>): void {
+    if (kind === 'container' || kind === 'ttl') this.#paths.add(path)
   }
 
-  remove(znode: Znode): void {
-    this.#znodes.delete(znode)
+  remove(path: string): void {
+    this.#paths.delete(path)
   }
 
-  /** Looks at the next `max` candidates. @returns those that are due at `nowMs` (txn clock) */
-  due(nowMs: number, max: number): Znode[] {
-    const due: Znode[] = []
-    this.#round ??= this.#znodes.values()
+  /** Looks at the next `max` candidates. @returns the paths that are due at `nowMs` (txn clock) */
+  due(nowMs: number, max: number): string[] {
+    const due: string[] = []
+    this.#round ??= this.#paths.values()
     for (let looked = 0; looked < max; looked++) {
-      const { value: znode, done } = this.#round.next()
+      const { value: path, done } = this.#round.next()
       if (done === true) {
         this.#round = null
         break
       }
-      if (isDue(znode, nowMs)) due.push(znode)
+      const znode = this.#get(path)
+      if (znode !== undefined && isDue(znode, nowMs)) due.push(path)
     }
     return due
   }

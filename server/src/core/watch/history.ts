@@ -14,6 +14,7 @@ export class History {
   #bytes = 0
   #last: LogPosition = positionZero
   #applied = 0 as Zxid
+  #durable = 0 as Zxid
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
@@ -27,6 +28,11 @@ export class History {
   /** The lowest zxid held; 0 when nothing is. */
   get firstZxid(): Zxid {
     return this.#txns[this.#head]?.zxid ?? (0 as Zxid)
+  }
+
+  /** The last zxid not held any more, or 0: all up to it is applied, and durable in the log. */
+  get forgotten(): Zxid {
+    return this.firstZxid > 0 ? ((this.firstZxid - 1) as Zxid) : this.#last.zxid
   }
 
   get bytes(): number {
@@ -56,6 +62,7 @@ export class History {
       this.#bytes -= txnBytes(txn)
     }
     this.#last = position
+    this.#durable = Math.min(this.#durable, position.zxid) as Zxid
   }
 
   /** After a snapshot was loaded: the log goes on from there. */
@@ -65,6 +72,7 @@ export class History {
       this.#head = 0
       this.#bytes = 0
       this.#last = position
+      this.#durable = position.zxid
     }
   }
 
@@ -74,8 +82,15 @@ export class History {
     this.#evict()
   }
 
+  /** Nor is what is not durable yet: what memory holds no more, the log can be asked for. */
+  durable(zxid: Zxid): void {
+    this.#durable = zxid
+    this.#evict()
+  }
+
   #evict(): void {
-    while (this.#bytes > this.#bytesMax && this.firstZxid <= this.#applied) {
+    const evictable = Math.min(this.#applied, this.#durable)
+    while (this.#bytes > this.#bytesMax && this.firstZxid <= evictable) {
       const oldest = this.#txns[this.#head]
       if (oldest === undefined) return
       this.#bytes -= txnBytes(oldest)
@@ -88,7 +103,7 @@ export class History {
   }
 }
 
-/** A measure of a txn's memory. */
+/** A measure of a txn's memory, as found for creates of 100 bytes: objects weigh more than data. */
 export const txnBytes = (txn: Txn): number => {
   const { body } = txn
   if (body.body !== 'write' && body.body !== 'closeSession') return 256
@@ -100,5 +115,6 @@ export const txnBytes = (txn: Txn): number => {
 const changeBytes = (change: Change): number => {
   if (change.change === 'check') return 16
   const data = change.change === 'create' || change.change === 'setData' ? change.data : null
-  return 160 + 2 * change.path.length + (data?.length ?? 0) + aclBytes(change.acl)
+  const dataBytes = data === null ? 0 : 192 + data.length
+  return 160 + 2 * change.path.length + dataBytes + aclBytes(change.acl)
 }

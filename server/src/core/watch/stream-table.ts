@@ -1,5 +1,6 @@
 import { isWithin, limits, parentPath, type Zxid } from '@conclave/protocol'
 import type { ConnectionId } from '../input.js'
+import type { LogRead } from '../log-reads.js'
 
 /** A stream of one connection: an ordered, gap-free sequence of the events of one subtree. */
 export interface Stream {
@@ -12,12 +13,14 @@ export interface Stream {
   position: { readonly zxid: Zxid; readonly index: number }
   /** It was opened at a position that cannot be resumed: what follows this zxid is unknown. */
   readonly gapFrom: Zxid | null
+  /** What it waits for from the disk, while it does. */
+  reading: LogRead | null
 }
 
 /**
  * The streams of this server, found by connection and by the paths their events may have. A stream
- * begins by reading history from its position on; once it has caught up it is live and gets events
- * as they are applied.
+ * begins by reading history from its position on, from the disk as far as memory does not reach;
+ * once it has caught up it is live and gets events as they are applied.
  */
 export class StreamTable {
   readonly #byConnection = new Map<ConnectionId, Map<number, Stream>>()
@@ -32,6 +35,7 @@ export class StreamTable {
     return this.#size
   }
 
+  /** Those that can go on now, if their connections can. */
   get replaying(): ReadonlySet<Stream> {
     return this.#replaying
   }
@@ -54,6 +58,17 @@ export class StreamTable {
     return true
   }
 
+  /** It goes on when a piece of the log has come. */
+  waits(stream: Stream, reading: LogRead): void {
+    stream.reading = reading
+    this.#replaying.delete(stream)
+  }
+
+  goesOn(stream: Stream): void {
+    stream.reading = null
+    this.#replaying.add(stream)
+  }
+
   /** The stream has seen all that is applied: it is live. */
   caughtUp(stream: Stream): void {
     this.#replaying.delete(stream)
@@ -67,6 +82,7 @@ export class StreamTable {
     const own = this.#byConnection.get(stream.connection)
     if (own?.delete(stream.streamId) !== true) return
     this.#size -= 1
+    stream.reading?.cancel()
     this.#replaying.delete(stream)
     const index = this.#indexOf(stream)
     const streams = index.get(stream.path)

@@ -4,7 +4,7 @@ import type { Epoch, ServerId, Zxid } from '@conclave/protocol'
  * What decides who may lead. currentEpoch is the durable one of the hard state, never the epoch of
  * the last record: an epoch may be empty, and its leadership still outranks the ones before it.
  */
-export interface Credentials extends HistoryRank {
+interface Credentials extends HistoryRank {
   readonly serverId: ServerId
 }
 

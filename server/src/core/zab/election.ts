@@ -5,7 +5,7 @@ import { compareCredentials } from './credentials.js'
 import { judgeOffers, type Offer } from './discovery.js'
 import type { Notices } from './notices.js'
 
-export type Decision =
+type Decision =
   | { readonly decision: 'stand' }
   | { readonly decision: 'follow'; readonly leader: ServerId }
 

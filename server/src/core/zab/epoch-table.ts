@@ -42,12 +42,20 @@ export class EpochTable {
   }
 
   #add(start: EpochStart): void {
-    const last = this.#starts.at(-1)
-    assert(start.epoch > 0 && start.firstZxid > 0, 'epochs and zxids begin at 1')
     assert(
-      last === undefined || (start.epoch > last.epoch && start.firstZxid > last.firstZxid),
-      'the epoch table ascends in epochs and in zxids',
+      canFollow(this.#starts.at(-1), start),
+      'the epoch table ascends in epochs and in zxids, from 1',
     )
     this.#starts.push(start)
   }
 }
+
+/** True when these are the epochs of a log; what comes from a disk may be anything. */
+export const areEpochs = (starts: readonly EpochStart[]): boolean =>
+  starts.every((start, i) => canFollow(starts[i - 1], start))
+
+const canFollow = (last: EpochStart | undefined, { epoch, firstZxid }: EpochStart): boolean =>
+  Number.isSafeInteger(epoch) &&
+  Number.isSafeInteger(firstZxid) &&
+  epoch > (last?.epoch ?? 0) &&
+  firstZxid > (last?.firstZxid ?? 0)

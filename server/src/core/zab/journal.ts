@@ -96,6 +96,10 @@ export class Journal {
     this.#collect().hardState = next
   }
 
+  get hasOutput(): boolean {
+    return this.#pending !== null
+  }
+
   /** What must now be written, under a new ticket; null when there is nothing. */
   drain(commit: Zxid): Persist | null {
     const pending = this.#pending

@@ -25,6 +25,11 @@ export class Rounds {
     return this.#begun + 1
   }
 
+  /** True when the next drain begins a round. */
+  get isWanted(): boolean {
+    return this.#isWanted
+  }
+
   /** Begins the round that was asked for, if one was. */
   begin(): boolean {
     if (!this.#isWanted) return false

@@ -11,7 +11,7 @@ import { assert } from '../assert.js'
 import type { Journal } from './journal.js'
 
 /** How a learner's history is brought to its leader's. What follows `after` comes as proposals. */
-export type SynchronizationPlan =
+type SynchronizationPlan =
   | { readonly plan: 'diff'; readonly after: Zxid }
   | { readonly plan: 'trunc'; readonly after: Zxid; readonly expectedEpoch: Epoch }
   | { readonly plan: 'snap' }

@@ -187,6 +187,12 @@ export class Zab {
     return [...(persist === null ? [] : [persist]), ...outbox.drain()]
   }
 
+  /** True when a drain would do more than nothing: something was asked for since the last one. */
+  get hasOutput(): boolean {
+    const { journal } = this.#context
+    return journal.hasOutput || (this.#role.role === 'leading' && this.#role.leader.isRoundWanted)
+  }
+
   #leadership(): Leader {
     assert(this.#role.role === 'leading', 'only a leader is asked to lead')
     return this.#role.leader

@@ -1,22 +1,22 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { clientSubprotocol, limits } from '@conclave/protocol'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { ConnectionId } from '../../core/input.js'
-import { ClientSocket } from './client-socket.js'
+import { ClientSocket, socketBounds } from './client-socket.js'
 import { type HandshakePolicy, judgeHandshake } from './handshake.js'
 import type { ClientSocketEvents } from './client-socket.js'
+import { RefusalLog } from './refusal-log.js'
+import type { SocketRoom } from './socket-room.js'
 
-export interface ListenAddress {
+interface ListenAddress {
   readonly host: string
   readonly port: number
 }
 
-export interface ListenerPolicy extends HandshakePolicy {
-  readonly connectionsMax: number
-}
+interface ListenerPolicy extends HandshakePolicy, SocketRoom {}
 
 /** The client port: HTTP only as far as it takes to become WebSocket. */
 export class ClientListener {
@@ -24,8 +24,10 @@ export class ClientListener {
   readonly #sockets = new Map<ConnectionId, ClientSocket>()
   readonly #webSockets: WebSocketServer
   readonly #policy: ListenerPolicy
+  readonly #bounds = socketBounds()
   readonly #accept: (id: ConnectionId, address: string) => ClientSocketEvents
   readonly #log: Logger
+  readonly #refusals: RefusalLog
   #lastId = 0
   #onEmpty: () => void = () => undefined
 
@@ -38,6 +40,7 @@ export class ClientListener {
     this.#policy = policy
     this.#accept = accept
     this.#log = log
+    this.#refusals = new RefusalLog(log)
     this.#http = createServer(
       {
         headersTimeout: limits.firstFrameMs,
@@ -50,6 +53,7 @@ export class ClientListener {
         response.end(`Conclave speaks WebSocket here, subprotocol ${clientSubprotocol}.\n`)
       },
     )
+    this.#http.maxConnections = policy.socketsMax
     this.#webSockets = new WebSocketServer({
       noServer: true,
       maxPayload: limits.frameBytesMax,
@@ -68,6 +72,11 @@ export class ClientListener {
     })
     this.#http.on('error', (error) => this.#log.error({ error: error.message }, 'client port'))
     return (this.#http.address() as AddressInfo).port
+  }
+
+  /** How many connections are open. */
+  get size(): number {
+    return this.#sockets.size
   }
 
   get(id: ConnectionId): ClientSocket | undefined {
@@ -97,7 +106,7 @@ export class ClientListener {
     socket.on('error', () => socket.destroy())
     const refusal = judgeHandshake(request, this.#policy)
     if (refusal !== null) {
-      this.#log.warn(
+      this.#refusals.warn(
         { address: request.socket.remoteAddress, why: refusal.why },
         'handshake refused',
       )
@@ -107,22 +116,22 @@ export class ClientListener {
       return
     }
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#connected(webSocket, request.socket.remoteAddress ?? '')
+      this.#connected(webSocket, request.socket)
     })
   }
 
-  #connected(webSocket: WebSocket, address: string): void {
+  #connected(webSocket: WebSocket, stream: Socket): void {
     this.#lastId += 1
     const id = this.#lastId as ConnectionId
     if (this.#sockets.size >= this.#policy.connectionsMax) {
       const nobody = { frame() {}, congested() {}, lost() {}, refused() {} }
-      const refused = new ClientSocket(webSocket, nobody)
+      const refused = new ClientSocket(webSocket, stream, this.#bounds, nobody)
       refused.send([{ frame: 'closing', reason: 'tooManyConnections' }])
       refused.close('tooManyConnections')
       return
     }
-    const events = this.#accept(id, address)
-    const socket = new ClientSocket(webSocket, {
+    const events = this.#accept(id, stream.remoteAddress ?? '')
+    const socket = new ClientSocket(webSocket, stream, this.#bounds, {
       ...events,
       lost: () => {
         this.#sockets.delete(id)

@@ -8,7 +8,10 @@ import {
   ShapeError,
 } from '@conclave/protocol'
 import { clientMessages, serverMessages } from '@conclave/protocol/codec'
-import type { RawData, WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
+import { Fifo } from '../../core/fifo.js'
+import { MessageTurns } from './message-turns.js'
+import { type Holding, SharedBound } from './shared-bound.js'
 
 /** What a socket tells the node. */
 export interface ClientSocketEvents {
@@ -19,20 +22,61 @@ export interface ClientSocketEvents {
   refused(why: string): void
 }
 
+/** What all client sockets of a server share. */
+export interface SocketBounds {
+  /** What was not read by its client yet. */
+  readonly unread: SharedBound
+  /** What came of messages that have not ended, or that wait for their turn. */
+  readonly unfinished: SharedBound
+  readonly turns: MessageTurns
+}
+
+export const socketBounds = (): SocketBounds => ({
+  unread: new SharedBound(limits.outboxBytesPerServerMax),
+  unfinished: new SharedBound(limits.unfinishedBytesPerServerMax),
+  turns: new MessageTurns(),
+})
+
 /** One client connection as bytes: the frames in it and the bounds around it. */
 export class ClientSocket {
   readonly #socket: WebSocket
+  readonly #stream: ByteStream
+  readonly #unread: Holding
+  readonly #unfinished: Holding
+  readonly #turns: MessageTurns
+  /** Those that wait for their turn; nothing more is read meanwhile. */
+  readonly #messages = new Fifo<Message>()
+  #isWaiting = false
+  /** Of the stream, when the last message that has come was acted on. */
+  #bytesAtMessage: number
   readonly #events: ClientSocketEvents
   #isCongested = false
   #isPausedByCore = false
   #isClosing = false
 
-  constructor(socket: WebSocket, events: ClientSocketEvents) {
+  /** @param stream what the WebSocket is made of */
+  constructor(
+    socket: WebSocket,
+    stream: ByteStream,
+    bounds: SocketBounds,
+    events: ClientSocketEvents,
+  ) {
     this.#socket = socket
+    this.#stream = stream
+    this.#unread = bounds.unread.open()
+    this.#unfinished = bounds.unfinished.open()
+    this.#turns = bounds.turns
+    this.#bytesAtMessage = stream.bytesRead
     this.#events = events
-    socket.on('message', (data, isBinary) => this.#onMessage(data, isBinary))
+    stream.on('data', () => this.#onBytes())
+    socket.on('message', (data, isBinary) => {
+      this.#messages.push({ data: data as Buffer, isBinary })
+      if (!this.#isWaiting) this.#goOn(false)
+    })
     socket.on('close', () => {
       this.#isClosing = true
+      this.#unread.close()
+      this.#unfinished.close()
       events.lost()
     })
     // The close that follows says all there is to say.
@@ -71,9 +115,42 @@ export class ClientSocket {
     for (const message of split(frames)) this.#socket.send(message, () => this.#measure())
   }
 
-  #onMessage(data: RawData, isBinary: boolean): void {
+  #onBytes(): void {
+    // Pings count too, until a message ends; they are small.
+    const unfinished = this.#stream.bytesRead - this.#bytesAtMessage
+    if (this.#unfinished.set(unfinished)) return
+    this.#cutOff('it has not ended its message, as too many others')
+  }
+
+  /** The server is short of memory: there is nothing to wait for. */
+  #cutOff(why: string): void {
+    if (!this.#isClosing) this.#events.refused(why)
+    this.terminate()
+  }
+
+  /** Acts on the messages that have come, as far as it is their turn. */
+  #goOn(isTurnOfFirst: boolean): void {
+    let mayAct = isTurnOfFirst
+    for (let first = this.#messages.at(0); first !== undefined; first = this.#messages.at(0)) {
+      mayAct ||= this.#isClosing || this.#turns.take(first.data.length, () => this.#goOn(true))
+      if (!mayAct) return this.#wait(true)
+      this.#messages.shift()
+      this.#onMessage(first)
+      mayAct = false
+    }
+    this.#bytesAtMessage = this.#stream.bytesRead
+    this.#wait(false)
+  }
+
+  #wait(isWaiting: boolean): void {
+    if (isWaiting === this.#isWaiting) return
+    this.#isWaiting = isWaiting
+    this.#readOrNot()
+  }
+
+  #onMessage({ data, isBinary }: Message): void {
     if (this.#isClosing) return
-    if (!isBinary || !(data instanceof Buffer)) {
+    if (!isBinary) {
       this.#refuse('a text message')
       return
     }
@@ -98,6 +175,10 @@ export class ClientSocket {
   /** Past the soft bound nothing more is read from a client that does not read itself. */
   #measure(): void {
     const { bufferedAmount } = this.#socket
+    if (!this.#unread.set(bufferedAmount)) {
+      this.#cutOff('it does not read what is sent to it, as too many others')
+      return
+    }
     const isCongested = this.#isCongested
       ? bufferedAmount > limits.outboxBytesSoft / 2
       : bufferedAmount > limits.outboxBytesSoft
@@ -109,9 +190,21 @@ export class ClientSocket {
 
   #readOrNot(): void {
     if (this.#isClosing) return
-    if (this.#isPausedByCore || this.#isCongested) this.#socket.pause()
+    if (this.#isPausedByCore || this.#isCongested || this.#isWaiting) this.#socket.pause()
     else this.#socket.resume()
   }
+}
+
+/** As ws gives it: its other forms have to be asked for. */
+interface Message {
+  readonly data: Buffer
+  readonly isBinary: boolean
+}
+
+/** The part of a TCP socket that matters here. */
+export interface ByteStream {
+  readonly bytesRead: number
+  on(event: 'data', heard: () => void): unknown
 }
 
 /** How long a closed connection may take to read what was sent before. */

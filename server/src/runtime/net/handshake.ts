@@ -10,7 +10,7 @@ export interface HandshakePolicy {
   readonly hosts: readonly string[]
 }
 
-export interface HandshakeRefusal {
+interface HandshakeRefusal {
   readonly status: 400 | 403 | 421
   readonly why: string
 }
@@ -36,7 +36,7 @@ export const judgeHandshake = (
 }
 
 /** Of a Host header, without its port; null when it is none. */
-export const hostName = (host: string): string | null => {
+const hostName = (host: string): string | null => {
   const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(host)
   const name = match?.[1] ?? match?.[2]
   if (name === undefined) return null

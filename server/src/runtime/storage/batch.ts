@@ -6,8 +6,8 @@ import { type LogRecord, splitRecords } from './record.js'
  * What one write puts into the log: a header, then records, then zeros up to the next sector. One
  * write is in flight at a time, so a batch proves that the one before it was durable.
  */
-export interface BatchHeader {
-  /** An end mark is the last batch of a clean stop; it has no records. */
+interface BatchHeader {
+  /** The last two batches of a clean stop are end marks; they have no records. */
   readonly kind: BatchKind
   /** Grows when a snapshot from the leader replaces the history. */
   readonly generation: number

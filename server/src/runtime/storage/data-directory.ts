@@ -1,36 +1,53 @@
 import { dirname } from 'node:path'
 import { dataVersion } from '@conclave/protocol'
 import { DataDirectoryError, type DataDirectoryProblem } from './data-directory-error.js'
+import { type DirectoryLock, unlocked } from './directory-lock.js'
 import { completed, errorCode, type Files } from './files.js'
 import { readWholeFile, replaceFile, syncFile, within } from './whole-file.js'
 
-export const versionFileName = 'conclave-data'
+const versionFileName = 'conclave-data'
 
 /**
- * Makes the directory if there is none, and sees to it that it is one of Conclave's, of this
- * version, and on the disk.
+ * Makes the directory if there is none, locks it, and sees to it that it is one of Conclave's, of
+ * this version, and on the disk.
  * @throws DataDirectoryError
  */
-export const openDataDirectory = (files: Files, directory: string): Promise<void> =>
+export const openDataDirectory = (
+  files: Files,
+  directory: string,
+  lock: (directory: string) => Promise<DirectoryLock> = unlocked,
+): Promise<DirectoryLock> =>
   explained(directory, async () => {
     await makeDirectory(files, directory)
-    const names = await completed<readonly string[]>((done) => files.list(directory, done))
-    if (names.includes(versionFileName)) {
-      await checkVersion(files, directory)
-      await syncFile(files, within(directory, versionFileName))
-      await completed<void>((done) => files.syncDirectory(directory, done))
-      return
+    // First of all: another server may be making one of Conclave's of it.
+    const held = await lock(directory)
+    try {
+      await checkOrBegin(files, directory)
+    } catch (error) {
+      await held.release()
+      throw error
     }
-    const foreign = names.find((name) => !harmless.has(name))
-    if (foreign !== undefined) {
-      throw new DataDirectoryError(
-        'foreign',
-        `${directory} is not a Conclave data directory: it holds "${foreign}" and no ` +
-          `"${versionFileName}"; name an empty or a new directory with --data.`,
-      )
-    }
-    await replaceFile(files, directory, versionFileName, versionText(dataVersion))
+    return held
   })
+
+const checkOrBegin = async (files: Files, directory: string): Promise<void> => {
+  const names = await completed<readonly string[]>((done) => files.list(directory, done))
+  if (names.includes(versionFileName)) {
+    await checkVersion(files, directory)
+    await syncFile(files, within(directory, versionFileName))
+    await completed<void>((done) => files.syncDirectory(directory, done))
+    return
+  }
+  const foreign = names.find((name) => !harmless.has(name))
+  if (foreign !== undefined) {
+    throw new DataDirectoryError(
+      'foreign',
+      `${directory} is not a Conclave data directory: it holds "${foreign}" and no ` +
+        `"${versionFileName}"; name an empty or a new directory.`,
+    )
+  }
+  await replaceFile(files, directory, versionFileName, versionText(dataVersion))
+}
 
 /** Turns what the file system says into a sentence, where an operator can do something about it. */
 export const explained = async <T>(directory: string, action: () => Promise<T>): Promise<T> => {
@@ -48,15 +65,20 @@ export const explained = async <T>(directory: string, action: () => Promise<T>):
 /** A directory that was just made, here or before a kill, is on the disk once its parent is. */
 const makeDirectory = async (files: Files, directory: string): Promise<void> => {
   const parent = dirname(directory)
-  const make = (): Promise<void> => completed<void>((done) => files.mkdir(directory, done))
+  const make = async (): Promise<void> => {
+    try {
+      await completed<void>((done) => files.mkdir(directory, done))
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+    }
+  }
   try {
     await make()
   } catch (error) {
-    if (errorCode(error) === 'ENOENT' && parent !== directory) {
-      await makeDirectory(files, parent)
-      // Once: there are file systems in which nothing can be made, parent or not.
-      await make()
-    } else if (errorCode(error) !== 'EEXIST') throw error
+    if (errorCode(error) !== 'ENOENT' || parent === directory) throw error
+    await makeDirectory(files, parent)
+    // Once: there are file systems in which nothing can be made, parent or not.
+    await make()
   }
   try {
     await completed<void>((done) => files.syncDirectory(parent, done))
@@ -66,14 +88,15 @@ const makeDirectory = async (files: Files, directory: string): Promise<void> => 
   }
 }
 
-const checkVersion = async (files: Files, directory: string): Promise<void> => {
+/** @throws DataDirectoryError when another release wrote it */
+export const checkVersion = async (files: Files, directory: string): Promise<void> => {
   const path = within(directory, versionFileName)
   const bytes = await readWholeFile(files, path, versionBytesMax)
   const version = /^conclave data (\d+)\n$/.exec(bytes?.toString('latin1') ?? '')?.[1]
   if (version === undefined) {
     throw new DataDirectoryError(
       'foreign',
-      `${path} does not say what it should: restore it, or name another directory with --data.`,
+      `${path} does not say what it should: restore it, or name another directory.`,
     )
   }
   if (Number(version) !== dataVersion) {
@@ -114,7 +137,7 @@ const noSpace = {
 } as const
 const nowhere: Explanation = {
   problem: 'notDirectory',
-  sentence: 'it cannot be made there; name a directory on a disk with --data',
+  sentence: 'it cannot be made there; name a directory on a disk',
 }
 
 const explanations: ReadonlyMap<string, Explanation> = new Map<string, Explanation>([

@@ -9,6 +9,9 @@ export interface DirectoryLock {
   release(): Promise<void>
 }
 
+/** For a directory that nobody else can use. */
+export const unlocked = async (): Promise<DirectoryLock> => ({ release: async () => undefined })
+
 /**
  * On Linux the lock is an abstract Unix socket, which the kernel drops with the process, however
  * it ends; it is named after the directory itself, whatever path leads there. (Two containers see
@@ -18,7 +21,7 @@ export interface DirectoryLock {
  */
 export const lockDirectory = (
   directory: string,
-  platform: NodeJS.Platform,
+  platform: NodeJS.Platform = process.platform,
 ): Promise<DirectoryLock> =>
   platform === 'linux' ? lockBySocket(directory) : lockByProcessId(directory)
 
@@ -69,7 +72,7 @@ const lockedError = (directory: string): DataDirectoryError =>
   new DataDirectoryError(
     'locked',
     `${directory} is in use by another Conclave server: stop that one first, or name another ` +
-      'directory with --data.',
+      'directory.',
   )
 
 const processIdName = 'server.pid'

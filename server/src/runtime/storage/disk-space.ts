@@ -10,12 +10,15 @@ export class DiskSpace {
   readonly #timers: Timers
   readonly #onDiskSpace: (ok: boolean) => void
   readonly #onFatal: (error: Error) => void
-  #ok = true
   #dead = false
   #givenUp = false
-  /** How many actions wait for their next attempt. */
-  #waiting = 0
-  #whenDead: () => void = () => undefined
+  /** How many actions have found no room and are tried again: space for another is not theirs. */
+  #short = 0
+  #onDeath: () => void = () => undefined
+  /** Resolves once no action completes any more: nobody may wait for one beyond it. */
+  readonly died: Promise<void> = new Promise((resolve) => {
+    this.#onDeath = resolve
+  })
 
   constructor(timers: Timers, onDiskSpace: (ok: boolean) => void, onFatal: (error: Error) => void) {
     this.#timers = timers
@@ -28,28 +31,22 @@ export class DiskSpace {
     return this.#dead
   }
 
-  get ok(): boolean {
-    return this.#ok
-  }
-
   /** `done` is called once the action has succeeded, or never. */
   attempt<T>(action: (done: Completion<T>) => void, done: (result: T) => void): void {
     let delayMs = retryMsMin
+    let isShort = false
     const attemptOnce = (): void => {
       if (this.#dead) return
       action((error, result) => {
         if (this.#dead) return
         if (error === null) {
-          this.#report(true)
+          if (isShort) this.#found()
           done(result)
         } else if (isOutOfSpace(error)) {
-          this.#report(false)
+          if (!isShort) this.#lack()
+          isShort = true
           if (this.#givenUp) return this.#die()
-          this.#waiting += 1
-          this.#timers.after(delayMs, () => {
-            this.#waiting -= 1
-            attemptOnce()
-          })
+          this.#timers.after(delayMs, attemptOnce)
           delayMs = Math.min(delayMs * 2, retryMsMax)
         } else {
           this.fail(error)
@@ -81,21 +78,24 @@ export class DiskSpace {
   }
 
   /** Waits for no more space: what does not fit now is never acknowledged. */
-  giveUp(whenDead: () => void): void {
+  giveUp(): void {
     this.#givenUp = true
-    this.#whenDead = whenDead
-    if (this.#dead || this.#waiting > 0) this.#die()
+    if (this.#short > 0) this.#die()
   }
 
   #die(): void {
     this.#dead = true
-    this.#whenDead()
+    this.#onDeath()
   }
 
-  #report(ok: boolean): void {
-    if (ok === this.#ok) return
-    this.#ok = ok
-    this.#onDiskSpace(ok)
+  #lack(): void {
+    this.#short += 1
+    if (this.#short === 1) this.#onDiskSpace(false)
+  }
+
+  #found(): void {
+    this.#short -= 1
+    if (this.#short === 0) this.#onDiskSpace(true)
   }
 }
 

@@ -3,7 +3,7 @@ import type { EpochStart, SnapshotEntry, SnapshotHeader, Txn } from '@conclave/p
 import { type Batch, batchHeaderBytes } from './batch.js'
 import { completed, errorCode, type Files } from './files.js'
 import { decodeTxn } from './record.js'
-import { RecordChain } from './record-chain.js'
+import { type Anchor, anchorOf, refusalOf } from './record-chain.js'
 import { firstZxidOf, segmentName, segmentSequence } from './segment.js'
 import { readSegment, type SegmentImage, segmentItems } from './segment-reader.js'
 import { listSnapshots } from './snapshot-choice.js'
@@ -106,39 +106,40 @@ function* inspectSegment(image: SegmentImage): Generator<LogItem, void> {
   const { sequence, generation, preceding, commit, epochs } = header
   const firstZxid = firstZxidOf(header)
   yield { item: 'segment', file, sequence, generation, firstZxid, commit, epochs }
-  const chain = new RecordChain(preceding, epochs)
+  let last = preceding
   for (const item of segmentItems(image)) {
     const { offset } = item
     if (item.item === 'end') yield { item: 'end', file, offset }
     else if (item.item === 'bad') yield damage(file, offset, item.reason, item.torn)
-    else yield* inspectBatch(file, offset, item.batch, chain)
+    else last = yield* inspectBatch(file, offset, item.batch, last)
   }
 }
 
+/** @param before what its first record should follow; @returns its last record */
 function* inspectBatch(
   file: string,
   offset: number,
   batch: Batch,
-  chain: RecordChain,
-): Generator<LogItem, void> {
+  before: Anchor,
+): Generator<LogItem, Anchor> {
   const { kind, number, commit } = batch.header
   const item = kind === 'end' ? 'endMark' : 'batch'
   yield { item, file, offset, number, commit, records: batch.records.length }
   let next = offset + batchHeaderBytes
+  let last = before
   for (const record of batch.records) {
     const at = next
     next += record.bytes.length
-    const refusal = chain.refuse(record)
+    const refusal = refusalOf(last, record)
     if (refusal !== null) yield damage(file, at, refusal)
-    chain.append(record)
+    last = anchorOf(record)
     try {
-      const txn = decodeTxn(record)
-      const position = { epoch: record.epoch, zxid: record.zxid }
-      yield { item: 'record', file, offset: at, position, txn }
+      yield { item: 'record', file, offset: at, position: last.position, txn: decodeTxn(record) }
     } catch (error) {
       yield damage(file, at, (error as Error).message)
     }
   }
+  return last
 }
 
 const damage = (

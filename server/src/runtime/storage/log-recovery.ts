@@ -1,4 +1,4 @@
-import type { Zxid } from '@conclave/protocol'
+import { samePosition, type Zxid } from '@conclave/protocol'
 import type { Txn } from '@conclave/protocol/peer'
 import type { RecoveryVisitor } from '../../core/recovery-visitor.js'
 import type { Batch } from './batch.js'
@@ -6,7 +6,7 @@ import { firstNonZero } from './binary.js'
 import { DamageError } from './damage-error.js'
 import { completed } from './files.js'
 import { decodeTxn, type LogRecord } from './record.js'
-import { type Anchor, anchorZero, RecordChain } from './record-chain.js'
+import { type Anchor, anchorOf, anchorZero, RecordChain } from './record-chain.js'
 import { firstZxidOf, segmentName, segmentSequence } from './segment.js'
 import {
   readSegment,
@@ -20,7 +20,7 @@ import type { SegmentPlace } from './wal.js'
 import { syncFile, within, withFile } from './whole-file.js'
 
 /** What the segments hold. */
-export interface RecoveredLog {
+interface RecoveredLog {
   readonly chain: RecordChain
   readonly segments: readonly SegmentPlace[]
   /** The segment to go on with. */
@@ -63,7 +63,7 @@ export const readSegmentHeads = async (
 /**
  * Follows the chain of records through the segments and gives every txn that was not cut away
  * later, and what is known to be committed. The last segment may end in a torn write, which is
- * wiped; any other bad byte is damage.
+ * cut off and wiped; any other bad byte is damage.
  * @param mustHold a record that the log must contain if it reaches there: that of the snapshot
  * @throws DamageError
  */
@@ -112,15 +112,16 @@ class LogReader {
     const image = await readImage(this.#context, head.path, head.firstZxid)
     this.#image = image
     this.#enter(image)
+    let lastBatch = image.start
     let sliceStartMs = this.#context.timers.nowMs()
     for (const item of segmentItems(image)) {
       this.#offset = item.offset
       if (item.item === 'batch') {
+        lastBatch = item.offset
         this.#takeBatch(item.batch, keepTo)
         this.#offset = item.offset + item.batch.bytes
       } else if (item.item === 'bad') {
         if (!isLast || !item.torn) throw this.#damage(item.reason)
-        await wipeTail(this.#context, image, item.offset)
         this.#context.log('warn', 'the last write was torn and is cut off', {
           file: image.path,
           offset: item.offset,
@@ -132,7 +133,8 @@ class LogReader {
         sliceStartMs = this.#context.timers.nowMs()
       }
     }
-    await syncFile(this.#context.files, head.path)
+    if (isLast) await settleTail(this.#context, image, { lastBatch, end: this.#offset })
+    else await syncFile(this.#context.files, head.path)
   }
 
   result(heads: readonly SegmentHead[]): RecoveredLog {
@@ -164,7 +166,8 @@ class LogReader {
       }
       this.#chain.cutAfter(preceding)
     }
-    if (firstBatch !== this.#nextBatch || commit < this.#commit) {
+    const isReachable = commit >= this.#commit && commit <= preceding.position.zxid
+    if (firstBatch !== this.#nextBatch || !isReachable) {
       throw this.#damage('its header does not continue the log', 0)
     }
     this.#commit = commit
@@ -194,19 +197,15 @@ class LogReader {
     if (record.zxid <= keepTo) this.#visitor.txn(this.#decode(record))
     this.#chain?.append(record)
     // What is cut away later may have held another txn there.
-    const position = { epoch: record.epoch, zxid: record.zxid }
-    if (record.zxid <= keepTo) this.#check({ position, crc: record.crc })
+    if (record.zxid <= keepTo) this.#check(anchorOf(record))
   }
 
   #decode(record: LogRecord): Txn {
-    let reason = 'its header names another txn'
     try {
-      const txn = decodeTxn(record)
-      if (txn.zxid === record.zxid && txn.epoch === record.epoch) return txn
+      return decodeTxn(record)
     } catch (error) {
-      reason = (error as Error).message
+      throw this.#damage(`record ${record.zxid} cannot be read: ${(error as Error).message}`)
     }
-    throw this.#damage(`record ${record.zxid} cannot be read: ${reason}`)
   }
 
   #check(record: Anchor): void {
@@ -226,12 +225,24 @@ class LogReader {
   }
 }
 
-/** Zeros over what a torn write left: nothing of it may ever look like a batch again. */
-const wipeTail = (context: StorageContext, image: SegmentImage, offset: number): Promise<void> =>
-  withFile(context.files, image.path, 'update', async (file) => {
-    const first = firstNonZero(image.bytes, offset) ?? image.bytes.length
-    const zeros = Buffer.alloc(image.bytes.length - first)
-    await completed<void>((done) => file.write(zeros, first, done))
+/**
+ * The last batch may be in the page cache alone: when a write has failed and the process ended with
+ * it, its pages count as clean, and no fsync makes them durable until they are written again. Over
+ * what a torn write left behind it go zeros: nothing of that may ever look like a batch again.
+ */
+const settleTail = (
+  context: StorageContext,
+  { path, bytes }: SegmentImage,
+  { lastBatch, end }: { readonly lastBatch: number; readonly end: number },
+): Promise<void> =>
+  withFile(context.files, path, 'update', async (file) => {
+    const batch = bytes.subarray(lastBatch, end)
+    await completed<void>((done) => file.write(batch, lastBatch, done))
+    const torn = firstNonZero(bytes, end)
+    if (torn !== null) {
+      const zeros = Buffer.alloc(bytes.length - torn)
+      await completed<void>((done) => file.write(zeros, torn, done))
+    }
     await completed<void>((done) => file.sync(done))
   })
 
@@ -246,6 +257,6 @@ const readImage = async (
 }
 
 const sameAnchor = (a: Anchor, b: Anchor): boolean =>
-  a.crc === b.crc && a.position.zxid === b.position.zxid && a.position.epoch === b.position.epoch
+  a.crc === b.crc && samePosition(a.position, b.position)
 
 const sliceMs = 10

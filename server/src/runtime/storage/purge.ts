@@ -32,7 +32,7 @@ export const purge = async (
     ...oldSegments.map(({ sequence }) => segmentName(sequence)),
   ]) {
     await space.attempted<void>((done) => files.unlink(within(directory, name), done))
-    await space.attempted<void>((done) => files.syncDirectory(directory, done))
+    await completed<void>((done) => files.syncDirectory(directory, done))
   }
   wal.forgetSegmentsBefore(firstNeeded)
 }

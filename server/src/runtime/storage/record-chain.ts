@@ -1,6 +1,6 @@
-import type { Epoch, LogPosition, Zxid } from '@conclave/protocol'
-import { positionZero } from '@conclave/protocol'
+import { type LogPosition, positionZero, type Zxid } from '@conclave/protocol'
 import type { EpochStart } from '@conclave/protocol/peer'
+import { EpochTable } from '../../core/zab/epoch-table.js'
 import type { LogRecord } from './record.js'
 
 /** A record by its position and its CRC, which the next record must name. */
@@ -12,16 +12,31 @@ export interface Anchor {
 /** What stands before txn 1. */
 export const anchorZero: Anchor = { position: positionZero, crc: 0 }
 
+export const anchorOf = ({ epoch, zxid, crc }: LogRecord): Anchor => ({
+  position: { epoch, zxid },
+  crc,
+})
+
+/** @returns why the record cannot follow the last one, or null when it can */
+export const refusalOf = ({ position, crc }: Anchor, record: LogRecord): string | null => {
+  const { epoch, zxid } = position
+  if (record.zxid !== zxid + 1) return `zxid ${record.zxid} follows zxid ${zxid}`
+  if (!Number.isSafeInteger(record.epoch) || record.epoch < 1) return `epoch ${record.epoch}`
+  if (record.epoch < epoch) return `epoch ${record.epoch} follows epoch ${epoch}`
+  if (record.previousCrc !== crc) return 'it does not continue the record before it'
+  return null
+}
+
 /** The history as the log holds it: where each epoch began and the CRCs of the newest records. */
 export class RecordChain {
-  readonly #epochs: EpochStart[]
+  readonly epochs: EpochTable
   /** Of consecutive records, the first of which is the one at #oldest. */
   #crcs: number[]
   #oldest: Zxid
   #last: LogPosition
 
   constructor(anchor: Anchor, epochs: readonly EpochStart[]) {
-    this.#epochs = [...epochs]
+    this.epochs = new EpochTable(epochs)
     this.#crcs = [anchor.crc]
     this.#oldest = anchor.position.zxid
     this.#last = anchor.position
@@ -35,24 +50,13 @@ export class RecordChain {
     return this.#crcs[this.#crcs.length - 1] ?? 0
   }
 
-  get epochs(): readonly EpochStart[] {
-    return this.#epochs
-  }
-
   /** @returns why the record cannot follow the last one, or null when it can */
   refuse(record: LogRecord): string | null {
-    const { epoch, zxid } = this.#last
-    if (record.zxid !== zxid + 1) return `zxid ${record.zxid} follows zxid ${zxid}`
-    if (!Number.isSafeInteger(record.epoch) || record.epoch < 1) return `epoch ${record.epoch}`
-    if (record.epoch < epoch) return `epoch ${record.epoch} follows epoch ${epoch}`
-    if (record.previousCrc !== this.lastCrc) return 'it does not continue the record before it'
-    return null
+    return refusalOf({ position: this.#last, crc: this.lastCrc }, record)
   }
 
   append(record: LogRecord): void {
-    if (record.epoch !== this.#last.epoch) {
-      this.#epochs.push({ epoch: record.epoch, firstZxid: record.zxid })
-    }
+    this.epochs.append(record)
     this.#crcs.push(record.crc)
     this.#last = { epoch: record.epoch, zxid: record.zxid }
   }
@@ -61,14 +65,14 @@ export class RecordChain {
   at(zxid: Zxid): Anchor | null {
     const crc = this.#crcs[zxid - this.#oldest]
     if (crc === undefined) return null
-    return { position: { epoch: this.#epochOf(zxid), zxid }, crc }
+    return { position: this.epochs.positionAt(zxid), crc }
   }
 
   /** The record at `anchor` becomes the last one. */
   cutAfter(anchor: Anchor): void {
     const { zxid } = anchor.position
     this.#crcs.length = zxid - this.#oldest + 1
-    while ((this.#epochs[this.#epochs.length - 1]?.firstZxid ?? 0) > zxid) this.#epochs.pop()
+    this.epochs.truncateAfter(zxid)
     this.#last = anchor.position
   }
 
@@ -79,14 +83,6 @@ export class RecordChain {
     if (keepFrom - this.#oldest < remembered) return
     this.#crcs = this.#crcs.slice(keepFrom - this.#oldest)
     this.#oldest = keepFrom as Zxid
-  }
-
-  #epochOf(zxid: Zxid): Epoch {
-    for (let i = this.#epochs.length - 1; i >= 0; i--) {
-      const start = this.#epochs[i]
-      if (start !== undefined && start.firstZxid <= zxid) return start.epoch
-    }
-    return positionZero.epoch
   }
 }
 

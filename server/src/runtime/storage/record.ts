@@ -1,6 +1,7 @@
-import type { Epoch, Zxid } from '@conclave/protocol'
+import { type Epoch, limits, samePosition, type Zxid } from '@conclave/protocol'
 import { pack, unpack } from '@conclave/protocol/codec'
 import { type Txn, txnSchema } from '@conclave/protocol/peer'
+import { assert } from '../../core/assert.js'
 import { asBuffer, crc32, readUint53, writeUint53 } from './binary.js'
 
 /**
@@ -18,6 +19,7 @@ export interface LogRecord {
 
 export const encodeRecord = (txn: Txn, previousCrc: number): LogRecord => {
   const payload = pack(txnSchema.encode(txn))
+  assert(payload.length <= limits.recordBytesMax, `the txn ${txn.zxid} is not over its bounds`)
   const bytes = Buffer.allocUnsafe(recordHeaderBytes + payload.length)
   bytes.writeUInt32BE(payload.length, 0)
   writeUint53(bytes, txn.epoch, 4)
@@ -50,11 +52,13 @@ export const splitRecords = (body: Buffer, count: number): readonly LogRecord[] 
 
 /**
  * The txn holds on to a copy of its own record, not to the whole segment it was read with.
- * @throws ShapeError when the payload is no txn
+ * @throws when the payload is no txn, or not the one that the header names
  */
 export const decodeTxn = (record: LogRecord): Txn => {
   const payload = asBuffer(new Uint8Array(record.bytes.subarray(recordHeaderBytes)))
-  return txnSchema.decode(unpack(payload), 'txn')
+  const txn = txnSchema.decode(unpack(payload), 'txn')
+  if (samePosition(txn, record)) return txn
+  throw new Error('its header names another txn')
 }
 
 const recordHeaderBytes = 24

@@ -60,7 +60,7 @@ export const recover = async (
   const { chain } = walState
   const commit = Math.max(walState.commit, base.position.zxid) as Zxid
   return {
-    recovered: { hardState, epochs: [...chain.epochs], commit, last: chain.last },
+    recovered: { hardState, epochs: chain.epochs.upTo(chain.last.zxid), commit, last: chain.last },
     walState: { ...walState, commit },
     snapshot: choice.chosen?.name ?? null,
   }
@@ -118,9 +118,12 @@ const checkStart = (
   const covered = chosen?.name.zxid ?? 0
   const [first] = heads
   if (first !== undefined && first.firstZxid > covered + 1) {
+    // A snapshot that would reach there, were it whole, is what is wrong.
+    const [{ path: file, offset, reason } = { path: first.path, offset: 0, reason: null }] = damaged
     throw new DamageError(
-      { file: first.path, offset: 0, zxid: (covered + 1) as Zxid },
-      `the log begins at zxid ${first.firstZxid} and no whole snapshot reaches there`,
+      { file, offset, zxid: (covered + 1) as Zxid },
+      `${reason === null ? '' : `${reason}; `}the log begins at zxid ${first.firstZxid} and no ` +
+        'whole snapshot reaches there',
     )
   }
   const isNewGeneration = chosen !== null && chosen.name.generation > 0
@@ -138,7 +141,7 @@ const checkEnd = (
   { chosen, damaged }: SnapshotChoice,
   hardState: HardState | null,
 ): void => {
-  for (const name of [...(chosen === null ? [] : [chosen.name]), ...damaged]) {
+  for (const { name } of [...(chosen === null ? [] : [chosen]), ...damaged]) {
     if (chain.last.zxid >= name.zxid) continue
     const place = { file: segment.path, offset, zxid: (chain.last.zxid + 1) as Zxid }
     throw new DamageError(place, `the log ends before the snapshot at zxid ${name.zxid}`)

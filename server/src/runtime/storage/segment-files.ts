@@ -12,7 +12,7 @@ export interface OpenSegment {
 }
 
 /** How an action is carried out: once, or until there is space. */
-export type Attempted = <T>(action: (done: Completion<T>) => void) => Promise<T>
+type Attempted = <T>(action: (done: Completion<T>) => void) => Promise<T>
 
 /** Writes zeros: ftruncate allocates nothing, and a write into a hole may find the disk full. */
 export const allocateSegment = async (
@@ -42,7 +42,8 @@ export const startSegment = async (
   const file = await attempted<OpenFile>((done) => files.open(temporary, 'updateDurable', done))
   await attempted<void>((done) => file.write(bytes, 0, done))
   await attempted<void>((done) => files.rename(temporary, path, done))
-  await attempted<void>((done) => files.syncDirectory(directory, done))
+  // Never a second time, a full disk or not: it might succeed and leave the new name out.
+  await completed<void>((done) => files.syncDirectory(directory, done))
   const capacity = await attempted<number>((done) => file.size(done))
   return { segment: { header, path, file, capacity }, offset: bytes.length }
 }

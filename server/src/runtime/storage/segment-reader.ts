@@ -1,6 +1,6 @@
 import { type BadBatch, type Batch, decodeBatch, findBatchHeader } from './batch.js'
 import { firstNonZero, sectorBytes } from './binary.js'
-import type { Files } from './files.js'
+import type { Files, OpenFile } from './files.js'
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from './segment.js'
 import { readRange, readWholeFile, withFile } from './whole-file.js'
 
@@ -13,14 +13,14 @@ export interface SegmentImage {
   readonly start: number
 }
 
-export type SegmentItem =
+type SegmentItem =
   | { readonly item: 'batch'; readonly offset: number; readonly batch: Batch }
   /** Nothing but zeros from here on. */
   | { readonly item: 'end'; readonly offset: number }
   | BadTail
 
 /** Bytes that are no batch, where the next batch would stand. */
-export interface BadTail {
+interface BadTail {
   readonly item: 'bad'
   readonly offset: number
   readonly reason: string
@@ -42,13 +42,17 @@ export const readSegmentHeader = async (
   files: Files,
   path: string,
 ): Promise<SegmentHeader | string> => {
-  const bytes = await withFile(files, path, 'read', async (file) => {
-    const start = await readRange(file, 0, headerPieceBytes)
-    const length = Math.min(segmentHeaderBytes(start), segmentBytesMax)
-    return length <= start.length ? start : readRange(file, 0, length)
-  })
-  const decoded = decodeSegmentHeader(bytes)
+  const decoded = await withFile(files, path, 'read', readHeader)
   return typeof decoded === 'string' ? decoded : decoded.header
+}
+
+/** @returns the header and where the first batch begins, or in words why there is no header */
+export const readHeader = async (
+  file: OpenFile,
+): Promise<ReturnType<typeof decodeSegmentHeader>> => {
+  const start = await readRange(file, 0, headerPieceBytes)
+  const length = Math.min(segmentHeaderBytes(start), segmentBytesMax)
+  return decodeSegmentHeader(length <= start.length ? start : await readRange(file, 0, length))
 }
 
 /** The batches in their order, then exactly one end or bad tail. */

@@ -1,6 +1,7 @@
 import type { Epoch, LogPosition, Zxid } from '@conclave/protocol'
 import { dataVersion } from '@conclave/protocol'
 import type { EpochStart } from '@conclave/protocol/peer'
+import { areEpochs } from '../../core/zab/epoch-table.js'
 import { crc32, readUint53, roundUpToSector, writeUint53 } from './binary.js'
 import type { Anchor } from './record-chain.js'
 
@@ -87,6 +88,7 @@ export const decodeSegmentHeader = (
       firstZxid: readUint53(bytes, offset + 8) as Zxid,
     })
   }
+  if (!areEpochs(epochs)) return 'its header names no epochs of a log'
   const position = { epoch: readUint53(bytes, 24), zxid: readUint53(bytes, 32) } as LogPosition
   const header = {
     generation: bytes.readUInt32BE(12),

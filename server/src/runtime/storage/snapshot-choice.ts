@@ -20,7 +20,14 @@ export interface ChosenSnapshot {
 export interface SnapshotChoice {
   readonly chosen: ChosenSnapshot | null
   /** Newer ones that are damaged: the log must reach at least as far as they did. */
-  readonly damaged: readonly SnapshotName[]
+  readonly damaged: readonly DamagedSnapshot[]
+}
+
+export interface DamagedSnapshot {
+  readonly name: SnapshotName
+  readonly path: string
+  readonly offset: number
+  readonly reason: string
 }
 
 /** Newest first: a later generation replaces the history, so it comes before any zxid. */
@@ -39,7 +46,7 @@ export const chooseSnapshot = async (
   snapshots: readonly SnapshotName[],
 ): Promise<SnapshotChoice> => {
   const generation = snapshots[0]?.generation ?? 0
-  const damaged: SnapshotName[] = []
+  const damaged: DamagedSnapshot[] = []
   for (const name of snapshots) {
     if (name.generation !== generation) break
     const path = within(context.directory, snapshotFileName(name))
@@ -54,7 +61,7 @@ export const chooseSnapshot = async (
       file: path,
       reason: message,
     })
-    damaged.push(name)
+    damaged.push({ name, path, offset, reason: message })
   }
   return { chosen: null, damaged }
 }

@@ -6,6 +6,7 @@ import {
   type SnapshotHeader,
   snapshotHeaderSchema,
 } from '@conclave/protocol/peer'
+import { areEpochs } from '../../core/zab/epoch-table.js'
 import { crc32 } from './binary.js'
 
 /**
@@ -19,12 +20,12 @@ export interface SnapshotFileHeader {
   readonly header: SnapshotHeader
 }
 
-export interface SnapshotFooter {
+interface SnapshotFooter {
   readonly chunks: number
   readonly entries: number
 }
 
-export type ChunkKind = 'header' | 'entries' | 'footer'
+type ChunkKind = 'header' | 'entries' | 'footer'
 
 export interface Chunk {
   readonly kind: ChunkKind
@@ -69,7 +70,9 @@ export const decodeHeader = (payload: Buffer): SnapshotFileHeader => {
   if (typeof generation !== 'number' || typeof recordCrc !== 'number') {
     throw new Error('its header is no snapshot header')
   }
-  return { generation, recordCrc, header: snapshotHeaderSchema.decode(header, 'header') }
+  const decoded = snapshotHeaderSchema.decode(header, 'header')
+  if (!areEpochs(decoded.epochs)) throw new Error('its header names no epochs of a log')
+  return { generation, recordCrc, header: decoded }
 }
 
 /** @throws ShapeError when the payload is not made of entries */

@@ -23,7 +23,7 @@ export class SnapshotUnreadable extends Error {
   }
 }
 
-export type SnapshotPart =
+type SnapshotPart =
   | { readonly part: 'header'; readonly file: SnapshotFileHeader; readonly offset: number }
   | {
       readonly part: 'entries'

@@ -111,7 +111,7 @@ export class SnapshotSaver {
   }
 }
 
-export interface Saving {
+interface Saving {
   readonly view: SnapshotView
   readonly done: (zxid: Zxid) => void
   /** The disk is full: the log needs what is left of it. Or it lies too far behind the log. */

@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import type { Zxid } from '@conclave/protocol'
+import type { Txn } from '@conclave/protocol/peer'
 import { assert } from '../../core/assert.js'
-import type { Persist, SnapshotView } from '../../core/effect.js'
+import type { Persist, ReadLog, SnapshotView } from '../../core/effect.js'
 import type { RecoveryVisitor } from '../../core/recovery-visitor.js'
 import { explained, openDataDirectory } from './data-directory.js'
-import { type DirectoryLock, lockDirectory } from './directory-lock.js'
+import { type DirectoryLock, lockDirectory, unlocked } from './directory-lock.js'
 import { DiskSpace } from './disk-space.js'
 import type { Files } from './files.js'
 import { writeHardState } from './hard-state-file.js'
 import type { Log } from './log-level.js'
+import { LogPieces } from './log-pieces.js'
 import { nodeFiles } from './node-files.js'
 import { PersistQueue } from './persist-queue.js'
 import { recover, type Recovered, type Recovery } from './recovery.js'
@@ -22,12 +24,14 @@ import { Wal } from './wal.js'
 export interface Storage {
   /** `done` is called in the order of the tickets, once all of this persist is durable. */
   persist(effect: Persist, done: () => void): void
+  /** Reads a piece of the log back; `done` gets null when it is purged, or cannot be read. */
+  readLog(effect: ReadLog, done: (txns: readonly Txn[] | null) => void): void
   /**
    * Saves one snapshot at a time, once the log holds its last txn, then purges. The view is closed
    * in any case. `givenUp` is called instead of `done` when the disk is full.
    */
   saveSnapshot(view: SnapshotView, done: (zxid: Zxid) => void, givenUp?: () => void): void
-  /** Waits for what is in flight, writes the end mark, releases the lock. */
+  /** Waits for what is in flight, writes the end marks, releases the lock. */
   close(): Promise<void>
 }
 
@@ -42,12 +46,12 @@ export interface OpenedStorage {
 
 export interface StorageOptions {
   readonly directory: string
-  readonly files?: Files
-  readonly timers?: Timers
+  readonly files?: Files | undefined
+  readonly timers?: Timers | undefined
   /** 32 random bits: without foreseeing them nobody can write a value that looks like the log. */
-  readonly random?: () => number
-  readonly segmentBytes?: number
-  readonly snapshotsKept?: number
+  readonly random?: (() => number) | undefined
+  readonly segmentBytes?: number | undefined
+  readonly snapshotsKept?: number | undefined
   readonly log: Log
   /** The disk is full, or no longer is. Meanwhile nothing is lost and nothing completes. */
   readonly onDiskSpace: (ok: boolean) => void
@@ -66,10 +70,12 @@ export const openStorage = async (options: StorageOptions): Promise<OpenedStorag
     random: options.random ?? (() => randomBytes(4).readUInt32BE()),
     log: options.log,
   }
-  await openDataDirectory(files, context.directory)
-  // Another implementation of the port is a world of its own, with one server a directory.
-  const lock =
-    options.files === undefined ? await lockDirectory(context.directory, process.platform) : noLock
+  const lock = await openDataDirectory(
+    files,
+    context.directory,
+    // Another implementation of the port is a world of its own, with one server a directory.
+    options.files === undefined ? lockDirectory : unlocked,
+  )
   const space = new DiskSpace(context.timers, options.onDiskSpace, options.onFatal)
   const storage = new DirectoryStorage(
     context,
@@ -112,6 +118,10 @@ class DirectoryStorage implements Storage {
     this.#parts().queue.push(effect, done)
   }
 
+  readLog(effect: ReadLog, done: (txns: readonly Txn[] | null) => void): void {
+    this.#parts().pieces.read(effect, done)
+  }
+
   saveSnapshot(view: SnapshotView, done: (zxid: Zxid) => void, givenUp = noop): void {
     this.#parts().snapshots.save({ view, done, givenUp })
   }
@@ -121,12 +131,15 @@ class DirectoryStorage implements Storage {
     this.#isClosing = true
     const open = this.#open
     if (open !== null) {
-      const { queue, snapshots, wal } = open
-      await new Promise<void>((resolve) => {
-        this.#space.giveUp(resolve)
-        queue.whenIdle(() => wal.writeEndMark(resolve))
+      const { queue, snapshots, wal, pieces } = open
+      const { died } = this.#space
+      this.#space.giveUp()
+      const ended = new Promise<void>((resolve) => {
+        // The second proves the first: damage to that is not taken for a torn write.
+        queue.whenIdle(() => wal.writeEndMark(() => wal.writeEndMark(resolve)))
       })
-      await snapshots.stop()
+      await Promise.race([ended, died])
+      await Promise.race([Promise.all([snapshots.stop(), pieces.settle()]), died])
       await wal.close()
     }
     await this.#lock.release()
@@ -155,7 +168,7 @@ class DirectoryStorage implements Storage {
       (hardState) => writeHardState(files, directory, hardState),
       () => snapshots.startIfDurable(),
     )
-    return { wal, queue, snapshots }
+    return { wal, queue, snapshots, pieces: new LogPieces(context, wal) }
   }
 }
 
@@ -163,9 +176,9 @@ interface OpenParts {
   readonly wal: Wal
   readonly queue: PersistQueue
   readonly snapshots: SnapshotSaver
+  readonly pieces: LogPieces
 }
 
-const noLock: DirectoryLock = { release: async () => undefined }
 const noop = (): void => undefined
 const segmentBytesDefault = 16_777_216
 const snapshotsKeptDefault = 3

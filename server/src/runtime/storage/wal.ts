@@ -5,7 +5,7 @@ import { batchBytes, type BatchKind, encodeBatch } from './batch.js'
 import type { DiskSpace } from './disk-space.js'
 import type { Files } from './files.js'
 import { encodeRecord, type LogRecord } from './record.js'
-import type { Anchor, RecordChain } from './record-chain.js'
+import { type Anchor, anchorOf, type RecordChain } from './record-chain.js'
 import { encodeSegmentHeader, firstZxidOf } from './segment.js'
 import type { SegmentAllocator } from './segment-allocator.js'
 import { type OpenSegment, startSegment } from './segment-files.js'
@@ -191,8 +191,7 @@ export class Wal {
         this.#nextBatch += 1
         this.#commit = mark
         if (newest !== undefined) {
-          const position = { epoch: newest.epoch, zxid: newest.zxid }
-          this.#written = { position, crc: newest.crc }
+          this.#written = anchorOf(newest)
         }
         this.#chain.forgetBefore(mark)
         if (this.#offset * 2 > this.#segment.capacity) this.#allocator.prepare()
@@ -235,7 +234,6 @@ export class Wal {
 
   /** The chain may be ahead by the records that wait for the new segment. */
   #epochsWritten(): readonly EpochStart[] {
-    const { zxid } = this.#written.position
-    return this.#chain.epochs.filter((start) => start.firstZxid <= zxid)
+    return this.#chain.epochs.upTo(this.#written.position.zxid)
   }
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Op, ServerId } from '@conclave/protocol'
+import { limits, type Op, type ServerId } from '@conclave/protocol'
 import type { LinkId } from '#server/core/input.js'
 import {
   bytesOf,
@@ -9,6 +9,8 @@ import {
   ReplicaKit,
 } from '../../../support/replica-kit.js'
 import { setData } from '../../../support/replica-kit.js'
+import { reconnect, told } from '../../../support/session-kit.js'
+import { closeSession } from '../../../support/tree-kit.js'
 
 const ids = [1, 2, 3] as ServerId[]
 
@@ -18,6 +20,7 @@ class Ensemble {
     ids.map((serverId) => [serverId, new ReplicaKit({ serverId, voters: ids })]),
   )
   readonly #cut = new Set<ServerId>()
+  #links = 0
 
   constructor() {
     for (const a of ids) for (const b of ids) if (a < b) this.#connect(a, b)
@@ -45,6 +48,24 @@ class Ensemble {
     return others
   }
 
+  /** Hears nothing and knows it; the others stand still until {@link heal}. */
+  isolate(id: ServerId): void {
+    this.#cut.add(id)
+    for (const other of ids) {
+      if (other === id) continue
+      this.kit(id).step({ input: 'peerLost', from: other, link: this.#linkOf(id, other) })
+      this.kit(other).step({ input: 'peerLost', from: id, link: this.#linkOf(id, other) })
+    }
+    this.kit(id).effects.length = 0
+  }
+
+  heal(id: ServerId): void {
+    this.#cut.delete(id)
+    this.#links += 100
+    for (const other of ids) if (other !== id) this.#connect(id, other)
+    this.#tickUntilLed(ids)
+  }
+
   join(id: ServerId): void {
     this.#cut.delete(id)
     this.run()
@@ -54,16 +75,21 @@ class Ensemble {
   run(): void {
     for (let again = true; again;) {
       again = false
-      for (const [from, kit] of this.kits) {
-        if (this.#cut.has(from)) continue
-        for (const effect of kit.effects.splice(0)) {
-          if (effect.effect !== 'sendPeer' || this.#cut.has(effect.to)) continue
-          again = true
-          const { link, frames, to } = effect
-          for (const frame of frames) this.kit(to).step({ input: 'peerFrame', from, link, frame })
-        }
-      }
+      for (const id of ids) again = this.carry(id) || again
     }
+  }
+
+  /** Carries what one of them has sent by now. */
+  carry(from: ServerId): boolean {
+    if (this.#cut.has(from)) return false
+    let carried = false
+    for (const effect of this.kit(from).effects.splice(0)) {
+      if (effect.effect !== 'sendPeer' || this.#cut.has(effect.to)) continue
+      carried = true
+      const { link, frames, to } = effect
+      for (const frame of frames) this.kit(to).step({ input: 'peerFrame', from, link, frame })
+    }
+    return carried
   }
 
   client(id: ServerId): ClientKit {
@@ -82,7 +108,7 @@ class Ensemble {
   }
 
   #linkOf(a: ServerId, b: ServerId): LinkId {
-    return (Math.min(a, b) * 10 + Math.max(a, b)) as LinkId
+    return (this.#links + Math.min(a, b) * 10 + Math.max(a, b)) as LinkId
   }
 
   #tickUntilLed(some: readonly ServerId[]): void {
@@ -147,6 +173,23 @@ t.test('READ-4 a deposed leader answers no sync, and no read behind one', async 
   t.same(valuesSeen(stale), [])
 })
 
+t.test('READ-3 the confirmation of an earlier question confirms no later one', async (t) => {
+  const ensemble = new Ensemble()
+  const leader = ensemble.leaderAmong(ids)
+  const [early, late] = [ensemble.client(leader), ensemble.client(leader)]
+  early.send(create('/a', { data: bytesOf('value') }))
+  ensemble.run()
+  early.take()
+  early.send(linearizable)
+  ensemble.carry(leader)
+  late.send(linearizable)
+  for (const follower of ids.filter((id) => id !== leader)) ensemble.carry(follower)
+  t.same(valuesSeen(early), [bytesOf('value')])
+  t.same(late.take(), [])
+  ensemble.run()
+  t.same(valuesSeen(late), [bytesOf('value')])
+})
+
 t.test('READ-3 READ-4 a leader answers once a quorum has confirmed it', async (t) => {
   const ensemble = new Ensemble()
   const client = ensemble.client(ensemble.leaderAmong(ids))
@@ -158,3 +201,42 @@ t.test('READ-3 READ-4 a leader answers once a quorum has confirmed it', async (t
   ensemble.run()
   t.same(valuesSeen(client), [bytesOf('x'), bytesOf('x')])
 })
+
+/** A leader that loses its leadership while a closeSession is only in its own log. */
+const closing = (): {
+  ensemble: Ensemble
+  leader: ServerId
+  closer: ClientKit
+  late: ClientKit
+} => {
+  const ensemble = new Ensemble()
+  const leader = ensemble.leaderAmong(ids)
+  const closer = ensemble.client(leader)
+  closer.send(closeSession)
+  const late = reconnect(closer)
+  ensemble.isolate(leader)
+  t.equal(ensemble.kit(leader).replica.status.role, 'looking')
+  return { ensemble, leader, closer, late }
+}
+
+t.test('SESSION-20 a closeSession that a later leadership commits ends them alike', async (t) => {
+  const { ensemble, leader, closer, late } = closing()
+  t.same([...told(closer), ...told(late)], [])
+  ensemble.heal(leader)
+  t.equal(ensemble.leaderAmong(ids), leader)
+  const end = ['sessionExpired closed complete [1:ok]', 'closing sessionEnded']
+  t.same(told(closer), end, 'its reply was lost with the leadership: it gets the outcome')
+  t.same(told(late), end)
+})
+
+t.test(
+  'SESSION-20 a connect waits for a leader when that of the closeSession is gone',
+  async (t) => {
+    const { ensemble, leader, late } = closing()
+    const kit = ensemble.kit(leader)
+    kit.tick(limits.noQuorumMs / limits.tickMs - 1)
+    t.same(told(late), [])
+    kit.tick()
+    t.same(told(late), ['closing noQuorum'])
+  },
+)

@@ -1,14 +1,15 @@
-import { limits, type MultiOp, type Op, type Xid } from '@conclave/protocol'
+import { limits, type MultiOp, type Op, type Xid, type Zxid } from '@conclave/protocol'
 import t from 'tap'
 import {
   type ClientKit,
   create,
   getData,
+  remove,
   ReplicaKit,
   setData,
 } from '../../../support/replica-kit.js'
-import { rearm, told, unwatch, watch } from '../../../support/session-kit.js'
-import { exists, multi } from '../../../support/tree-kit.js'
+import { rearm, reattach, told, unwatch, watch } from '../../../support/session-kit.js'
+import { exists, multi, rewriteSnapshot } from '../../../support/tree-kit.js'
 
 t.test('LIMIT-1 a session has at most 10,000 ephemerals', async (t) => {
   const kit = new ReplicaKit()
@@ -122,11 +123,14 @@ t.test('LIMIT-11 who is held for missing acknowledgements is read on, up to a bo
   client.take()
   for (let i = 0; i < max + 10; i++) client.send(create(`/held${i}`))
   t.same(client.take(), [])
+  const paused = (): unknown[] => kit.effects.filter(({ effect }) => effect === 'pauseClient')
+  for (let i = 0; i < limits.requestsPerSessionMax; i++) client.send(create(`/more${i}`))
+  t.same(paused(), [], 'or its acknowledgement would never be read')
   client.frame({ frame: 'ack', ackedXid: max as Xid })
   t.equal(client.take().length, max, 'the acknowledgement was read')
   const op = setData('/n0', null)
   for (let i = 0; i < 40 && client.closed === undefined; i++) {
-    const xid = (3 * max + i) as Xid
+    const xid = (max * 3 + limits.requestsPerSessionMax + i) as Xid
     const xids = { xid, ackedXid: 0 as Xid, refusedSeen: 0 as Xid }
     client.frame({ frame: 'request', ...xids, op }, 1_048_576)
   }
@@ -163,4 +167,58 @@ t.test('LIMIT-9 a connection has at most 1,000 streams', async (t) => {
   t.equal(kit.replica.status.streams, max)
   client.ok(unwatch(5))
   t.equal(client.code(watch('/a', { streamId: max })), null)
+})
+
+/** A server whose last txn has this zxid. */
+const serverAt = (zxid: number): { kit: ReplicaKit; client: ClientKit } => {
+  const kit = new ReplicaKit({ snapshotTxns: 1 })
+  const client = kit.client({ sessionTimeoutMs: 1_000 })
+  client.create('/e', { kind: 'ephemeral' })
+  client.create('/container', { kind: 'container' })
+  client.create('/container/x')
+  client.ok(remove('/container/x'))
+  rewriteSnapshot(kit, (entry) => entry, { zxid: zxid as Zxid })
+  return { kit, client: reattach(client) }
+}
+
+const lastForWrites = limits.zxidMax - limits.zxidsForSessions
+
+t.test('LIMIT-17 the last zxids are kept for sessions, and writes are refused', async (t) => {
+  const { kit, client } = serverAt(lastForWrites - 2)
+  t.equal(client.reply(create('/a')).zxid, lastForWrites - 1)
+  t.equal(client.code(create('/a')), 'nodeExists')
+  t.equal(kit.replica.status.zxid, lastForWrites)
+  const advice = /numbers .* used up.*only be read: copy .* to a new one/
+  t.match(client.refused(create('/b')), { code: 'tooLarge', message: advice })
+  t.match(client.refused(create('/a')), { code: 'tooLarge' }, 'no refusal is logged either')
+  const spent = kit.effects.flatMap((each) =>
+    each.effect === 'trace' && each.trace.trace === 'zxidsSpent' ? [each.trace] : [],
+  )
+  t.match(spent, [{ zxid: lastForWrites, advice }], 'and the server says so once')
+  kit.tick(2)
+  t.not(client.stat('/container'), null, 'nor is anything reaped')
+  const late = kit.client()
+  t.equal(late.sessionId, lastForWrites + 1)
+  t.not(late.stat('/a'), null)
+  t.equal(late.code({ op: 'closeSession' }), null)
+  kit.restart()
+  t.match(kit.effects.at(-1), { trace: { trace: 'zxidsSpent' } }, 'again when it starts')
+})
+
+t.test('LIMIT-17 a zxid never wraps', async (t) => {
+  const { kit, client } = serverAt(limits.zxidMax - 2)
+  kit.tick(18)
+  t.equal(kit.client().sessionId, limits.zxidMax - 1)
+  t.equal(kit.client().sessionId, limits.zxidMax)
+  const late = kit.open()
+  late.connect()
+  t.equal(late.closed, 'noQuorum', 'there is no number for a session')
+  t.match(client.refused({ op: 'closeSession' }), { code: 'tooLarge' })
+  kit.tick(100)
+  const { zxid, sessions } = kit.replica.status
+  t.same([zxid, sessions], [limits.zxidMax, 3], 'no session ends either')
+  t.not(client.stat('/e'), null)
+  kit.restart()
+  t.equal(kit.replica.status.zxid, limits.zxidMax)
+  t.not(reattach(client, { attach: 3 }).stat('/e'), null, 'and all is there')
 })

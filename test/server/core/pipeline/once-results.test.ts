@@ -17,7 +17,7 @@ import {
   ReplicaKit,
 } from '../../../support/replica-kit.js'
 import { ack, ping, probe, reattach, reconnect, told } from '../../../support/session-kit.js'
-import { closeSession, exists, multi } from '../../../support/tree-kit.js'
+import { closeSession, exists, multi, rewriteSnapshot } from '../../../support/tree-kit.js'
 
 const hour = limits.tombstoneAgeMsMax
 
@@ -70,14 +70,10 @@ t.test('ONCE-10 a write that came after the end was never executed', async (t) =
   client.send(create('/a'), 1)
   client.send(closeSession, 2)
   client.send(create('/late'), 3)
-  const again = reattach(client)
-  again.send(create('/late'), 3)
+  const again = reconnect(client)
   kit.releaseDisk()
-  t.same(told(again), [
-    'reply 3 sessionExpired',
-    'sessionExpired closed complete [1:ok 2:ok]',
-    'closing sessionEnded',
-  ])
+  t.same(told(client), ['reply 1', 'reply 2', 'closing sessionEnded'])
+  t.same(told(again), ['sessionExpired closed complete [1:ok 2:ok]', 'closing sessionEnded'])
   t.equal(kit.client().stat('/late'), null)
 })
 
@@ -198,9 +194,9 @@ t.test('ONCE-14 of more than 10,000 tombstones the oldest goes', async (t) => {
   t.same(told(reconnect(second)).at(0), 'sessionExpired closed complete [1:ok]')
 })
 
-t.test('ONCE-15 when results and tombstones are too many bytes the oldest goes', async (t) => {
+t.test('ONCE-15 when tombstones have too many bytes of results the oldest goes', async (t) => {
   const sessions = new SessionTable(new Digest())
-  const third = Math.floor(limits.resultBytesTotalMax / 3)
+  const third = Math.floor(limits.tombstoneResultBytesMax / 3)
   const open = (id: number, bytes: number): void => {
     const sessionId = id as SessionId
     sessions.open(sessionId, 10_000, new Uint8Array(32).fill(id))
@@ -213,13 +209,129 @@ t.test('ONCE-15 when results and tombstones are too many bytes the oldest goes',
     sessions.prune(0)
   }
   const known = (): number[] =>
-    [1, 2, 3, 4].filter((id) => sessions.tombstone(id as SessionId) !== undefined)
+    [1, 2, 3, 4, 5].filter((id) => sessions.tombstone(id as SessionId) !== undefined)
   for (const id of [1, 2, 3]) open(id, third)
-  for (const id of [2, 1]) end(id)
-  t.same(known(), [1, 2], 'together with the live session just what they may')
-  open(4, 2)
-  sessions.prune(0)
-  t.same(known(), [1], 'the results of live sessions count, and the oldest end goes first')
-  end(3)
-  t.same(known(), [1, 3])
+  open(4, 3)
+  open(5, limits.tombstoneResultBytesMax)
+  for (const id of [2, 1, 3]) end(id)
+  t.same(known(), [1, 2, 3], 'just what they may have, whatever the open sessions hold')
+  end(4)
+  t.same(known(), [1, 3, 4], 'the oldest end goes first')
+  end(5)
+  t.same(known(), [5], 'a last one has room whole')
+})
+
+/**
+ * A server on which sessions that are long silent hold answers of `bytes` in all, beside a client
+ * and another one.
+ */
+const crowded = (bytes: number): { kit: ReplicaKit; clients: [ClientKit, ClientKit] } => {
+  const kit = new ReplicaKit({ snapshotTxns: 1 })
+  const before = [kit.client(), kit.client()]
+  const silent = kit.client()
+  silent.create('/silent')
+  rewriteSnapshot(kit, (entry) => {
+    if (entry.entry !== 'session' || entry.sessionId !== silent.sessionId) return entry
+    return { ...entry, results: entry.results.map((result) => ({ ...result, bytes })) }
+  })
+  const [one, other] = before.map((client) => reattach(client)) as [ClientKit, ClientKit]
+  return { kit, clients: [one, other] }
+}
+
+/** Its answer takes 32 + 128 bytes for each of them. */
+const writes = (count: number): Op =>
+  multi(
+    Array.from({ length: count }, (): MultiOp => {
+      return { op: 'setData', path: '/silent', data: null, version: -1 }
+    }),
+  )
+const answerOf = (count: number): number => 32 + 128 * count
+const { liveResultBytesMax, resultSharesOfFree, resultBytesGuaranteed } = limits
+/** With so much in use each session may have `share`. */
+const usedFor = (share: number): number => liveResultBytesMax - share * resultSharesOfFree
+
+t.test('ONCE-17 a session has no more than its part of what is free for answers', async (t) => {
+  const share = 2 * answerOf(100) + 500
+  const { clients } = crowded(usedFor(share))
+  const [client, other] = clients
+  client.send(writes(100))
+  client.send(writes(100))
+  t.same(told(client), ['reply 1', 'reply 2'])
+  client.send(writes(1))
+  client.send(exists('/silent'))
+  t.same(told(client), [], 'its next write is held, and what comes behind it')
+  t.equal(other.code(writes(128)), null, 'nobody else is')
+  client.frame(ack(1))
+  t.same(told(client), ['reply 3', 'reply 4'], 'an acknowledgement makes room')
+})
+
+t.test('ONCE-17 answers under way take room from all', async (t) => {
+  const share = answerOf(128) + 16
+  const { kit, clients } = crowded(usedFor(share))
+  const [client, other] = clients
+  kit.isDiskHeld = true
+  client.send(writes(128))
+  other.send(writes(128))
+  t.same(told(other), ['reply 1 throttled'], 'it has nothing to acknowledge, so it does not wait')
+  kit.releaseDisk()
+  t.same(told(client), ['reply 1'])
+  client.ackedXid = 1 as Xid
+  client.refusedSeen = 1 as Xid
+  t.equal(client.code(writes(1)), null)
+  other.refusedSeen = 1 as Xid
+  t.equal(other.code(writes(128)), null, 'room again, and it was not executed before')
+})
+
+t.test('ONCE-17 a session has its guaranteed bytes though nothing is free', async (t) => {
+  const { clients } = crowded(liveResultBytesMax + 1)
+  const [client, other] = clients
+  const count = Math.floor((resultBytesGuaranteed - 32) / 128)
+  t.match(client.refused(writes(count + 1)), { code: 'throttled', message: /write less at once/ })
+  client.refusedSeen = 1 as Xid
+  t.equal(client.code(writes(count)), null)
+  client.send(writes(1))
+  t.same(told(client), [])
+  client.frame(ack(2))
+  t.same(told(client), ['reply 3'])
+  t.equal(other.code(create('/other')), null)
+})
+
+t.test('ONCE-18 what clients have acknowledged is forgotten when answers are many', async (t) => {
+  const outcomes = (bytes: number): readonly string[] => {
+    const { kit, clients } = crowded(bytes)
+    const [client] = clients
+    for (const path of ['/a', '/b', '/c']) client.create(path)
+    client.frame(ack(2))
+    kit.tick(2)
+    kit.restart()
+    kit.tick(limits.sessionTimeoutMsDefault / limits.tickMs + 2)
+    return told(reconnect(client))
+  }
+  const half = liveResultBytesMax / 2
+  t.equal(outcomes(half + 1).at(0), 'sessionExpired expired complete [3:ok]')
+  t.equal(outcomes(half - 1_000).at(0), 'sessionExpired expired complete [1:ok 2:ok 3:ok]')
+})
+
+t.test('ONCE-18 an acknowledgement by connect counts too, and makes room', async (t) => {
+  const { kit, clients } = crowded(usedFor(answerOf(128)))
+  const [, other] = clients
+  const silent = new Map(kit.log.map((txn) => [txn.body.body, txn])).get('acknowledge')
+  t.equal(silent, undefined)
+  const [entry] = kit.snapshot?.entries.filter((each) => each.entry === 'session').slice(-1) ?? []
+  if (entry?.entry !== 'session') throw new Error('there is no session')
+  const back = kit.open()
+  back.connect({
+    sessionId: entry.sessionId,
+    nonce: entry.nonceHash,
+    attach: 2,
+    ackedXid: 1 as Xid,
+  })
+  kit.tick()
+  const acked = kit.log.flatMap(({ body }) => (body.body === 'acknowledge' ? body.acked : []))
+  t.same(acked, [{ sessionId: entry.sessionId, ackedXid: 1 }])
+  for (let i = 0; i < 10; i++) other.send(writes(128))
+  t.equal(told(other).length, 10, 'as many as ever')
+  kit.tick(20)
+  const again = kit.log.filter(({ body }) => body.body === 'acknowledge')
+  t.equal(again.length, 1, 'once')
 })

@@ -189,6 +189,22 @@ t.test('ONCE-9 what is in the table is answered, refused or not', async (t) => {
   t.same(told(again), ['reply 2 noSpace', 'reply 1'])
 })
 
+t.test('ONCE-9 what is under way or acknowledged is no later write', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  client.create('/old')
+  kit.isDiskHeld = true
+  client.send(create('/a'), 2)
+  kit.step({ input: 'diskSpace', ok: false })
+  const again = reattach(client)
+  again.send(setData('/a', bytesOf('x')), 3)
+  again.send(create('/a'), 2)
+  again.ackedXid = 1 as Xid
+  again.send(create('/old'), 1)
+  kit.releaseDisk()
+  t.same(told(again), ['reply 3 noSpace', 'reply 2'])
+})
+
 t.test('ONCE-16 sessions, results and tombstones survive a restart', async (t) => {
   for (const snapshotTxns of [1_000_000, 3]) {
     const kit = new ReplicaKit({ snapshotTxns })

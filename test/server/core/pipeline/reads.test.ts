@@ -2,6 +2,7 @@ import t from 'tap'
 import type { MultiReadOp, Op, ServerFrame } from '@conclave/protocol'
 import { bytesOf, create, getChildren, getData, ReplicaKit } from '../../../support/replica-kit.js'
 import { setData } from '../../../support/replica-kit.js'
+import { requestOf, together, told } from '../../../support/session-kit.js'
 import { auth, exists, statOf, whoAmI, world } from '../../../support/tree-kit.js'
 
 const multiRead = (...reads: MultiReadOp[]): Op<'multiRead'> => ({
@@ -191,4 +192,16 @@ t.test('ERROR-4 a refusal leaves the connection open', async (t) => {
   t.same(failed, [true, false, true, false, true, false, true, false])
   t.equal(client.closed, undefined)
   t.equal(client.create('/later').path, '/later')
+})
+
+t.test('READ-18 linearizable reads sent together are answered without a tick', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  together([
+    [client, requestOf(exists('/', true), 1)],
+    [client, requestOf(exists('/a', true), 2)],
+    [client, requestOf(create('/a'), 3)],
+    [client, requestOf(exists('/a', true), 4)],
+  ])
+  t.same(told(client), ['reply 1', 'reply 2', 'reply 3', 'reply 4'])
 })

@@ -13,7 +13,7 @@ import {
 } from '../../../support/session-kit.js'
 import { exists } from '../../../support/tree-kit.js'
 
-t.test('SESSION-1 a new session is named by the txn that created it', async (t) => {
+t.test('SESSION-1 SESSION-21 a new session is named by the txn that created it', async (t) => {
   const kit = new ReplicaKit()
   const client = kit.open()
   const { zxid } = kit.replica.status
@@ -27,6 +27,8 @@ t.test('SESSION-1 a new session is named by the txn that created it', async (t) 
       zxid: zxid + 1,
       serverId: 1,
       resumed: false,
+      role: 'leading',
+      epoch: 1,
     },
   ])
   t.equal(kit.log.at(-1)?.body.body, 'createSession')
@@ -194,3 +196,21 @@ t.test('SESSION-19 a held write is not proposed either once it may run', async (
   t.same(told(newer), ['connected 2 resumed'])
   t.equal(kit.replica.status.zxid, zxid)
 })
+
+t.test(
+  'SESSION-22 while the disk is full no new session is made, and old ones attach',
+  async (t) => {
+    const kit = new ReplicaKit()
+    const old = kit.client()
+    kit.step({ input: 'diskSpace', ok: false })
+    const fresh = kit.open()
+    fresh.frame(connectOf(fresh, { sessionId: 0 as SessionId }))
+    t.same(told(fresh), ['closing noSpace'])
+    t.equal(fresh.closed, 'noSpace')
+    t.match(reconnect(old).take(), [{ frame: 'connected', resumed: true }])
+    kit.step({ input: 'diskSpace', ok: true })
+    const later = kit.open()
+    later.frame(connectOf(later, { sessionId: 0 as SessionId }))
+    t.match(later.take(), [{ frame: 'connected', resumed: false }])
+  },
+)

@@ -1,4 +1,4 @@
-import { closeCodes, closeReasons, type SessionId } from '@conclave/protocol'
+import { closeCodes, closeReasons, limits, type SessionId, type Xid } from '@conclave/protocol'
 import t from 'tap'
 import {
   bytesOf,
@@ -13,6 +13,7 @@ import {
   connectOf,
   ping,
   probe,
+  reattach,
   reconnect,
   requestOf,
   told,
@@ -99,6 +100,7 @@ t.test('WIRE-11 closing with the reason is the last word of every connection', a
     shutdown: 4501,
     noQuorum: 4503,
     resync: 4504,
+    noSpace: 4507,
   })
   t.same([...closeReasons].sort(), Object.keys(closeCodes).sort())
   const ends: Readonly<Record<string, (kit: ReplicaKit, client: ClientKit) => void>> = {
@@ -127,6 +129,58 @@ t.test('WIRE-11 a server that stops answers what is in flight first', async (t) 
   t.same(told(kit.open()), ['closing shutdown'])
   kit.releaseDisk()
   t.same(told(client), ['reply 1', 'closing shutdown'])
+})
+
+t.test('WIRE-19 what was held or comes late at a shutdown is not executed', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  client.create('/a')
+  for (let i = 1; i < limits.resultsPerSessionMax; i++) client.send(create('/a'))
+  client.take()
+  const held = client.send(create('/held'))
+  client.send(exists('/held'))
+  kit.step({ input: 'shutdown' })
+  t.same(told(client), ['closing shutdown'], 'it does not wait for an acknowledgement')
+  kit.restart()
+  const again = reattach(client)
+  t.equal(again.stat('/held'), null)
+  again.ackedXid = (held - 1) as Xid
+  t.equal(again.reply(create('/held'), held).failure, null, 'it runs where it is sent again, once')
+})
+
+t.test('WIRE-19 a held write behind one in flight does not keep the connection open', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  client.create('/a')
+  for (let i = 2; i < limits.resultsPerSessionMax; i++) client.send(create('/a'))
+  client.take()
+  kit.isDiskHeld = true
+  const last = client.send(create('/last'))
+  client.send(create('/held'))
+  kit.step({ input: 'shutdown' })
+  client.send(create('/late'))
+  t.same(told(client), [])
+  kit.releaseDisk()
+  t.same(told(client), [`reply ${last}`, 'closing shutdown'])
+  const paths = kit.log.flatMap(({ body }) => (body.body === 'write' ? body.changes : []))
+  t.match(paths.slice(-1), [{ path: '/last' }])
+})
+
+t.test('WIRE-19 at a shutdown a client that goes on sending is not waited for', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  const connecting = kit.client()
+  kit.isDiskHeld = true
+  client.send(create('/a'))
+  connecting.send(closeSession)
+  const waiting = reconnect(connecting)
+  kit.step({ input: 'shutdown' })
+  t.same(told(waiting), ['closing shutdown'], 'a connect that waits is not answered')
+  for (let i = 0; i < 5; i++) client.send(create('/a'))
+  client.frame(ping(3))
+  kit.releaseDisk()
+  t.same(told(client), ['pong 3', 'reply 1', 'closing shutdown'])
+  t.same(told(connecting), ['reply 1', 'closing sessionEnded'])
 })
 
 t.test('WIRE-12 bad input of one connection costs no other anything', async (t) => {

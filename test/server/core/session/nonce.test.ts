@@ -4,7 +4,7 @@ import type { ClientFrame, SessionId } from '@conclave/protocol'
 import { clientMessages } from '@conclave/protocol/codec'
 import t from 'tap'
 import type { WebSocket } from 'ws'
-import { ClientSocket } from '#server/runtime/net/client-socket.js'
+import { ClientSocket, socketBounds } from '#server/runtime/net/client-socket.js'
 import { ReplicaKit } from '../../../support/replica-kit.js'
 import { connectOf } from '../../../support/session-kit.js'
 
@@ -15,7 +15,8 @@ t.test('SESSION-18 the log and the snapshots hold a hash of the nonce', async (t
   const connect = connectOf(client, { sessionId: 0 as SessionId, nonce })
   const frames: ClientFrame[] = []
   const socket = new EventEmitter()
-  const listener = new ClientSocket(socket as unknown as WebSocket, {
+  const stream = Object.assign(new EventEmitter(), { bytesRead: 0 })
+  const listener = new ClientSocket(socket as unknown as WebSocket, stream, socketBounds(), {
     frame: (frame) => frames.push(frame),
     congested: () => undefined,
     lost: () => undefined,

@@ -217,6 +217,43 @@ t.test('ZNODE-17 later txns have no lower times though the wall clock goes back'
   t.ok((times[0] ?? 0) >= 1_700_000_000_000)
 })
 
+t.test('ZNODE-17 nor do they over restarts, from a snapshot or the log', async (t) => {
+  for (const snapshotTxns of [1, 1_000_000]) {
+    const kit = new ReplicaKit({ snapshotTxns })
+    const times: number[] = []
+    const write = (path: string): void => {
+      const client = kit.client()
+      times.push(client.create(path, { kind: 'ttl', ttlMs: 1_000 }).stat.ctime)
+    }
+    write('/a')
+    for (const path of ['/b', '/c', '/d']) {
+      kit.wallMs -= 86_400_000
+      kit.restart()
+      write(path)
+      kit.tick(4)
+    }
+    kit.isDiskHeld = true
+    kit.tick(4)
+    const late = kit.client()
+    kit.releaseDisk()
+    late.take()
+    write('/e')
+    t.same(
+      times,
+      times.toSorted((a, b) => a - b),
+    )
+    t.ok(times.every((time) => time >= 1_700_000_000_000 && time < 1_700_000_002_000))
+    t.equal(kit.snapshot !== null, snapshotTxns === 1)
+    kit.tick(30)
+    const logged = kit.log.map(({ timeMs }) => timeMs)
+    t.same(
+      logged,
+      logged.toSorted((a, b) => a - b),
+    )
+    t.equal(kit.client().stat('/a'), null, 'and its time is over when it is over')
+  }
+})
+
 t.test('ZNODE-18 version -1 means any version', async (t) => {
   const client = new ReplicaKit().client()
   client.create('/a')

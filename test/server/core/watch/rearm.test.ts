@@ -225,3 +225,16 @@ t.test('WATCH-5 a rearmed watch and one set by a read are the same', async (t) =
   t.equal(again.code(create('/a')), 'nodeExists')
   t.not(again.ok(exists('/a')).stat, null)
 })
+
+t.test('WATCH-17 rearmWatches fires none but those that it names', async (t) => {
+  for (const historyBytesMax of [1_000_000, 1]) {
+    const { client, writer, seen } = scene(historyBytesMax)
+    writer.ok(remove('/a'))
+    const again = reattach(client)
+    again.ok({ ...exists('/a'), watch: true })
+    again.ok(rearm(seen, { child: ['/a'] }))
+    t.same(told(again), [`${seen + 1} child deleted /a`])
+    writer.create('/a')
+    t.same(told(again), [`${seen + 2} data created /a`], 'it was set after the delete')
+  }
+})

@@ -97,6 +97,16 @@ t.test('ZAB-10 a learner gets what it lacks, and is cut where histories part', a
   }
 })
 
+t.test('ZAB-10 what is proposed while a learner joins follows what it was sent', async (t) => {
+  const bench = established()
+  bench.from(3, b.followerInfo(3))
+  bench.from(3, b.ackEpoch(4, { currentEpoch: 3, last: [3, 3] }))
+  t.strictSame(bench.sentNames(3), ['leaderInfo', 'diff', 'newLeader'])
+  const txn = bench.zab.propose(kit.proposal(1))
+  bench.drain()
+  t.match(bench.sent(3), [{ frame: 'proposal', txn }])
+})
+
 t.test('ZAB-10 a learner behind the memory of the leader is refused with a reason', async (t) => {
   const bench = standing({ firstHeld: 3 })
   bench.from(2, b.followerInfo(3))

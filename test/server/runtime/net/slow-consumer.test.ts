@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { ClientSocket } from '#server/runtime/net/client-socket.js'
+import { ClientSocket, type SocketBounds, socketBounds } from '#server/runtime/net/client-socket.js'
 import {
   type EventDetail,
   limits,
@@ -35,7 +35,7 @@ const eventsOf = ({ frames }: RawClient): readonly StreamEvent[] =>
 t.test('STREAM-15 WIRE-11 who never reads is closed and resumes without loss', async (t) => {
   const captured = captureLog()
   const { log } = captured
-  const server = await startTestServer(t, { log, historyBytesMax: 1_073_741_824 })
+  const server = await startTestServer(t, { log, historyBytesMax: 0 })
   const writer = await attachRaw(t, server.clientPort)
   await writer.result(createOp('/hot'))
   const nonce = new Uint8Array(16).fill(5)
@@ -77,6 +77,8 @@ t.test('STREAM-15 WIRE-11 who never reads is closed and resumes without loss', a
 /** Takes everything and delivers nothing. */
 class DeafSocket extends EventEmitter {
   bufferedAmount = 0
+  bytesRead = 0
+  isGone = false
   isPaused = false
   closedWith: number | null = null
   readonly sent: ServerFrame[] = []
@@ -99,25 +101,79 @@ class DeafSocket extends EventEmitter {
     this.closedWith = code
   }
 
-  terminate(): void {}
+  terminate(): void {
+    this.isGone = true
+    this.emit('close')
+  }
 }
+
+const replyOf = (bytes: number): ServerFrame => ({
+  frame: 'reply',
+  xid: 1 as never,
+  zxid: 1 as never,
+  failure: null,
+  result: new Uint8Array(bytes),
+})
+
+const nobody = { frame() {}, congested() {}, lost() {}, refused() {} }
+
+const deafCrowd = (
+  count: number,
+  bounds: SocketBounds,
+): readonly (readonly [DeafSocket, ClientSocket])[] =>
+  Array.from({ length: count }, () => {
+    const deaf = new DeafSocket()
+    return [deaf, new ClientSocket(deaf as unknown as WebSocket, deaf, bounds, nobody)] as const
+  })
+
+t.test(
+  'LIMIT-15 what nobody reads is bounded in all, and costs those that hold most',
+  async (t) => {
+    const bounds = socketBounds()
+    const crowd = deafCrowd(100, bounds)
+    const [[reading, reader]] = deafCrowd(1, bounds) as [(typeof crowd)[0]]
+    for (let round = 0; round < 7; round++) {
+      for (const [, socket] of crowd) socket.send([replyOf(1_000_000)])
+      reader.send([replyOf(10)])
+    }
+    const alive = crowd.filter(([deaf]) => !deaf.isGone)
+    const held = alive.reduce((sum, [deaf]) => sum + deaf.bufferedAmount, 0)
+    t.ok(held <= limits.outboxBytesPerServerMax)
+    t.equal(bounds.unread.bytes, held + reading.bufferedAmount)
+    t.ok(alive.length > 0 && alive.length < 100)
+    t.notOk(reading.isGone, 'who holds little stays')
+    for (const [deaf] of alive) deaf.emit('close')
+    t.equal(bounds.unread.bytes, reading.bufferedAmount, 'nothing is left of who has gone')
+  },
+)
+
+t.test('LIMIT-15 messages that do not end are bounded in all', async (t) => {
+  const bounds = socketBounds()
+  const crowd = deafCrowd(400, bounds)
+  const honest = crowd.at(-1)?.[0]
+  for (let round = 0; round < 16; round++) {
+    for (const [deaf] of crowd) {
+      deaf.bytesRead += deaf === honest ? 1_000_000 : 65_536
+      if (deaf === honest) deaf.emit('message', Buffer.of(0x90), true)
+      deaf.emit('data')
+    }
+  }
+  const alive = crowd.filter(([deaf]) => !deaf.isGone)
+  t.ok(bounds.unfinished.bytes <= limits.unfinishedBytesPerServerMax)
+  t.ok(alive.length > 1 && alive.length < 400)
+  t.equal(honest?.isGone, false, 'who ends messages stays')
+})
 
 t.test('STREAM-15 what is buffered for one connection is bounded', async (t) => {
   const deaf = new DeafSocket()
   const congested: boolean[] = []
-  const socket = new ClientSocket(deaf as unknown as WebSocket, {
+  const socket = new ClientSocket(deaf as unknown as WebSocket, deaf, socketBounds(), {
     frame() {},
     lost() {},
     refused() {},
     congested: (is) => congested.push(is),
   })
-  const frame: ServerFrame = {
-    frame: 'reply',
-    xid: 1 as never,
-    zxid: 1 as never,
-    failure: null,
-    result: new Uint8Array(524_288),
-  }
+  const frame = replyOf(524_288)
   socket.send([frame])
   t.notOk(deaf.isPaused)
   for (let i = 0; i < 2; i++) socket.send([frame])

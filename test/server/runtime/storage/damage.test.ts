@@ -10,7 +10,6 @@ import {
   hardStateAt,
   open,
   persist,
-  type Reading,
   readingOf,
   saveSnapshot,
   txnAt,
@@ -121,52 +120,6 @@ t.test('DISK-9 a bad last batch of an earlier segment is damage', async (t) => {
   t.equal(error?.zxid, 7)
 })
 
-t.test('DISK-10 no damaged byte is ever read as truth after a clean stop', async (t) => {
-  const disk = new VirtualDisk()
-  const { storage } = await open(disk, { segmentBytes: 2_048 })
-  await persist(storage, { hardState: hardStateAt(1) })
-  for (let zxid = 1; zxid <= 4; zxid++) {
-    await persist(storage, { txns: [txnAt(zxid)], commit: zxid })
-    if (zxid === 2) await saveSnapshot(storage, viewAt(2))
-  }
-  await storage.close()
-  const whole = JSON.stringify(await readingOf(disk))
-  const lies: string[] = []
-  let refused = 0
-  for (const name of disk.names('/data').filter((each) => !each.endsWith('.tmp'))) {
-    const content = disk.content(`/data/${name}`)
-    const end = content.findLastIndex((byte) => byte !== 0)
-    // Of the zeros behind the end, which are all alike, every sixteenth.
-    for (let offset = 0; offset < content.length; offset += offset <= end ? 1 : 16) {
-      const flipped = disk.fork(() => 0)
-      const byte = flipped.content(`/data/${name}`)[offset] ?? 0
-      flipped.damage(`/data/${name}`, offset, Buffer.from([byte ^ (1 << (offset % 8))]))
-      const after = await outcome(flipped)
-      if (after === 'refused') refused += 1
-      else if (
-        JSON.stringify({ ...after, snapshot: null, entries: [], order: [] }) !== stateOf(whole)
-      ) {
-        lies.push(`${name} at ${offset}`)
-      }
-    }
-  }
-  t.strictSame(lies, [])
-  t.ok(refused > 500, `${refused} refused`)
-})
-
-const stateOf = (whole: string): string =>
-  JSON.stringify({ ...JSON.parse(whole), snapshot: null, entries: [], order: [] })
-
-const outcome = async (disk: VirtualDisk): Promise<Reading | 'refused'> => {
-  try {
-    return await readingOf(disk)
-  } catch (error) {
-    if (error instanceof Error && /DamageError|DataDirectoryError/.test(error.name))
-      return 'refused'
-    throw error
-  }
-}
-
 interface Planted {
   readonly txns?: readonly Txn[]
   readonly records?: readonly LogRecord[]
@@ -176,7 +129,10 @@ interface Planted {
 }
 
 /** A log written by hand: all CRCs are right, whatever it says. */
-const planted = async (batches: readonly Planted[]): Promise<VirtualDisk> => {
+const planted = async (
+  batches: readonly Planted[],
+  { commit = 0, epochs = [] }: { commit?: number; epochs?: readonly (readonly number[])[] } = {},
+): Promise<VirtualDisk> => {
   const disk = new VirtualDisk()
   const { storage } = await open(disk)
   await storage.close()
@@ -186,9 +142,9 @@ const planted = async (batches: readonly Planted[]): Promise<VirtualDisk> => {
       sequence: 1,
       preceding: anchorZero,
       firstBatch: 1,
-      commit: 0 as Zxid,
+      commit: commit as Zxid,
       salt,
-      epochs: [],
+      epochs: epochs.map(([epoch, firstZxid]) => ({ epoch, firstZxid }) as never),
     }),
   ]
   let crc = 0
@@ -342,4 +298,32 @@ t.test('DISK-22 a hard state without a log is a new server that only remembers',
   const { reading } = await open(disk.processCrash())
   t.equal(reading.hardState?.rejoining, true)
   t.equal(reading.last.zxid, 0)
+})
+
+t.test(
+  'DISK-11 DISK-15 a segment that begins with more committed than there is is damage',
+  async (t) => {
+    const disk = await planted([{ txns: [txnAt(1)] }], { commit: 1 })
+    t.match((await damageOf(disk))?.message, /does not continue the log/)
+  },
+)
+
+t.test('DISK-11 a segment whose epochs are no epochs is damage', async (t) => {
+  const tables = [
+    [[0, 1]],
+    [[1, 0]],
+    [
+      [2, 1],
+      [1, 5],
+    ],
+    [
+      [1, 5],
+      [2, 5],
+    ],
+    [[2 ** 60, 1]],
+  ]
+  for (const epochs of tables) {
+    const error = await damageOf(await planted([], { epochs }))
+    t.match(error?.message, /epochs/, JSON.stringify(epochs))
+  }
 })

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { dataVersion } from '@conclave/protocol'
 import t, { type Test } from 'tap'
 import { openDataDirectory } from '#server/runtime/storage/data-directory.js'
 import { lockDirectory } from '#server/runtime/storage/directory-lock.js'
@@ -59,6 +60,33 @@ t.test('DISK-23 a second server on a directory is refused, by any path', async (
   await first.storage.close()
   const second = await start(directory)
   await second.storage.close()
+})
+
+t.test('DISK-23 of servers that start together on a new directory one has it', async (t) => {
+  for (let round = 0; round < 100; round++) {
+    const directory = join(place(t), 'of', 'server-1')
+    const started = await Promise.allSettled([1, 2, 3].map(() => start(directory)))
+    const opened = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    const refused = started.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
+    t.equal(opened.length, 1)
+    for (const error of refused) t.match(error, refusal('locked'))
+    await opened[0]?.recover(new ReadingVisitor())
+    await opened[0]?.storage.close()
+  }
+})
+
+t.test('DISK-23 so does one of two processes', async (t) => {
+  for (let round = 0; round < 3; round++) {
+    const directory = place(t)
+    const children = [child(t, directory), child(t, directory)]
+    const outcomes = await Promise.all(
+      children.map((one) => Promise.race([messageOf(one, 'opened'), messageOf(one, 'refused')])),
+    )
+    t.same(
+      new Set(outcomes.map(({ opened, refused }) => refused ?? opened)),
+      new Set([0, 'locked']),
+    )
+  }
 })
 
 t.test('DISK-23 where there are no abstract sockets the lock is a process id', async (t) => {
@@ -127,13 +155,13 @@ t.test('DISK-25 what is no Conclave directory of this version is refused', async
   foreign.plant('/data/notes.txt', Buffer.from('mine'))
   await t.rejects(open(foreign), {
     ...refusal('foreign'),
-    message: /holds "notes.txt".*--data/,
+    message: /holds "notes.txt".*name an empty or a new directory/,
   })
   t.strictSame(foreign.names('/data'), ['notes.txt'], 'nothing was touched')
 
   for (const [content, problem] of [
-    ['conclave data 2\n', 'otherVersion'],
-    ['conclave data 1', 'foreign'],
+    [`conclave data ${dataVersion + 1}\n`, 'otherVersion'],
+    [`conclave data ${dataVersion}`, 'foreign'],
     ['', 'foreign'],
   ] as const) {
     const disk = new VirtualDisk()

@@ -5,7 +5,9 @@ import {
   persist,
   persistOf,
   readingOf,
+  saveSnapshot,
   txnsAt,
+  viewAt,
   zxidsOf,
 } from '../../../support/storage-kit.js'
 import { type DiskOperation, diskError, VirtualDisk } from '../../../support/virtual-disk.js'
@@ -84,6 +86,27 @@ t.test('DISK-26 a full disk for the hard state is waited for', async (t) => {
   await done
   t.strictSame(space, [false, true])
   t.strictSame((await readingOf(disk)).hardState, hardStateAt(1))
+})
+
+t.test('DISK-26 space for one thing is not space for another that waits', async (t) => {
+  const disk = new VirtualDisk()
+  const { storage, space, timers, fatal } = await open(disk, { snapshotsKept: 1 })
+  await persist(storage, { hardState: hardStateAt(1), txns: txnsAt(1, 1, 1, 2_000) })
+  await persist(storage, { txns: txnsAt(2, 2, 1, 2_000), commit: 2 })
+  disk.fault = (operation) => (logWrite(operation) ? diskError('ENOSPC') : null)
+  let done = 0
+  storage.persist(persistOf({ txns: txnsAt(3, 3) }), () => done++)
+  await settled()
+  t.strictSame(space, [false])
+  await saveSnapshot(storage, viewAt(2))
+  t.notOk(disk.names('/data').includes('log-0000000001'), 'it has purged')
+  t.strictSame(space, [false], 'and the log still waits')
+  disk.fault = () => null
+  timers.fire()
+  await settled()
+  t.equal(done, 1)
+  t.strictSame(space, [false, true])
+  t.strictSame(fatal, [])
 })
 
 t.test('DISK-26 a server that stops on a full disk acknowledges nothing', async (t) => {

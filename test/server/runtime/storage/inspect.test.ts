@@ -57,13 +57,14 @@ t.test('DISK-30 the log is shown with its segments, batches, records and marks',
     'segment 1 from 1',
     'batch 1 at 512: 2, commit 1',
     'record 1.1 at 576',
-    'record 1.2 at 634',
+    'record 1.2 at 635',
     'end at 1024',
     'segment 2 from 2',
     'batch 2 at 512: 1, commit 2',
     'record 2.2 at 576',
     'endMark 3 at 1024: 0, commit 2',
-    'end at 1536',
+    'endMark 4 at 1536: 0, commit 2',
+    'end at 2048',
   ])
   const record = items.find((item) => item.item === 'record')
   t.strictSame(record?.item === 'record' ? record.txn : null, txnAt(1))

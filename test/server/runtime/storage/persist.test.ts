@@ -271,7 +271,7 @@ t.test('DISK-15 the commit mark is the highest one written, never above the log'
   t.equal((await readingOf(disk)).commit, 6)
 })
 
-t.test('DISK-28 a clean stop writes an end mark behind all that was in flight', async (t) => {
+t.test('DISK-28 a clean stop writes two end marks behind all that was in flight', async (t) => {
   const disk = new VirtualDisk()
   const { storage } = await open(disk)
   let done = 0
@@ -282,7 +282,7 @@ t.test('DISK-28 a clean stop writes an end mark behind all that was in flight', 
   const marks: string[] = []
   const left = disk.powerLoss(() => 0)
   for await (const { item } of inspectLog(left, '/data')) if (item !== 'record') marks.push(item)
-  t.strictSame(marks, ['segment', 'batch', 'endMark', 'end'])
+  t.strictSame(marks, ['segment', 'batch', 'endMark', 'endMark', 'end'])
   const { reading, warnings } = await open(left)
   t.equal(reading.last.zxid, 5)
   t.strictSame(reading.hardState, hardStateAt(1))
@@ -296,7 +296,7 @@ t.test('DISK-29 a record has the same bytes on every server', async (t) => {
   t.strictSame(record.bytes, encodeRecord({ ...txn }, 0xabcdef).bytes)
   t.equal(
     record.bytes.subarray(0, 24).toString('hex'),
-    '00000022' + '0000000000000003' + '0000000000000007' + '00abcdef',
+    '00000023' + '0000000000000003' + '0000000000000007' + '00abcdef',
     'length, epoch, zxid, CRC of the record before',
   )
 })

@@ -1,0 +1,5 @@
+import type { ConnectionFlags } from '../connection.js'
+
+export interface ShellFlags extends ConnectionFlags {
+  readonly keepGoing?: true
+}

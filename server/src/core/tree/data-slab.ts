@@ -1,0 +1,71 @@
+import { ownedBytes } from '../owned-bytes.js'
+import { indexes, things } from './columns.js'
+import { SizeClass } from './size-class.js'
+
+/**
+ * The data of all rows. Small data lies in slots of pages, large data in a buffer of its own.
+ *
+ * Who is given data may keep it: what is small is copied out of its slot, which the next change
+ * writes over; what is large is never written to, a change replaces it.
+ */
+export class DataSlab {
+  readonly #lengths = indexes()
+  readonly #slots = indexes()
+  readonly #large = things<Uint8Array>()
+  readonly #classes = slotSizes.map((bytes) => new SizeClass(bytes))
+
+  lengthOf(row: number): number {
+    return this.#lengths.get(row)
+  }
+
+  /** @returns null when there is none */
+  get(row: number): Uint8Array | null {
+    const length = this.#lengths.get(row)
+    if (length === 0) return null
+    return this.#classOf(length)?.read(this.#slots.get(row), length) ?? this.#large.get(row)
+  }
+
+  /** True when the row has the first `length` of these bytes; nothing is copied for it. */
+  matches(row: number, bytes: Uint8Array, length: number): boolean {
+    if (this.#lengths.get(row) !== length) return false
+    const sizeClass = this.#classOf(length)
+    if (sizeClass !== null) return sizeClass.matches(this.#slots.get(row), bytes, length)
+    return this.#large.get(row)?.every((byte, i) => byte === bytes[i]) ?? length === 0
+  }
+
+  /** Takes a copy, unless the bytes are large and have a buffer of their own. */
+  set(row: number, bytes: Uint8Array | null): void {
+    const length = bytes?.length ?? 0
+    const [before, after] = [this.#classOf(this.#lengths.get(row)), this.#classOf(length)]
+    if (before !== null && before !== after) this.#drop(before, this.#slots.get(row))
+    if (after !== null && bytes !== null) {
+      if (before !== after) this.#slots.set(row, after.take(row))
+      after.write(this.#slots.get(row), bytes)
+    }
+    this.#large.set(row, after === null && bytes !== null ? ownedBytes(bytes) : null)
+    this.#lengths.set(row, length)
+  }
+
+  #drop(sizeClass: SizeClass, slot: number): void {
+    const moved = sizeClass.giveBack(slot)
+    if (moved !== null) this.#slots.set(moved, slot)
+  }
+
+  /** @returns null for none, and for what is too large for a slot */
+  #classOf(length: number): SizeClass | null {
+    return length === 0 || length > slotBytesMax
+      ? null
+      : (this.#classes[classOfLength[length] as number] as SizeClass)
+  }
+}
+
+/** Four sizes for each doubling: of a slot at most a fifth is not used. */
+export const slotSizes: readonly number[] = Array.from(
+  { length: 29 },
+  (_, i) => (4 + (i % 4)) * 2 ** (2 + Math.floor(i / 4)),
+)
+export const slotBytesMax = 2_048
+
+const classOfLength = Uint8Array.from({ length: slotBytesMax + 1 }, (_, length) =>
+  slotSizes.findIndex((bytes) => bytes >= length),
+)

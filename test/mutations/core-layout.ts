@@ -1,0 +1,96 @@
+import type { Mutation } from './mutation.js'
+
+/** How znodes lie in memory, and snapshots of them. */
+export const mutations: readonly Mutation[] = [
+  {
+    rule: 'ZNODE-19',
+    file: 'server/src/core/frozen-table.ts',
+    before: 'table.snapshotMark(item) === this.#id ||',
+    after: 'table.snapshotMark(item) !== 0 ||',
+    test: 'test/dist/server/core/tree/snapshot.test.js',
+  },
+  {
+    rule: 'ZNODE-19',
+    file: 'server/src/core/frozen-table.ts',
+    before: 'this.#copies.delete(item)',
+    after: 'this.#copies.get(item)',
+    test: 'test/dist/server/core/tree/snapshot.test.js',
+  },
+  {
+    rule: 'ZNODE-19',
+    file: 'server/src/core/tree/znode-store.ts',
+    before: "'ephemeralOwner', 'ttlMs', 'ordinal',",
+    after: "'ephemeralOwner', 'ordinal',",
+    test: 'test/dist/server/core/tree/snapshot.test.js',
+  },
+  {
+    rule: 'ZNODE-22',
+    file: 'server/src/core/tree/path-index.ts',
+    before: 'if (this.#texts.matches(row, this.#inHand, length)) return row',
+    after: 'if (length >= 0) return row',
+    test: 'test/dist/server/core/tree/layout.test.js',
+  },
+  {
+    rule: 'ZNODE-22',
+    file: 'server/src/core/tree/path-index.ts',
+    before: '< ((at - hole) & mask)) continue',
+    after: '<= ((at - hole) & mask)) continue',
+    test: 'test/dist/server/core/tree/layout.test.js',
+  },
+  {
+    rule: 'ZNODE-19',
+    file: 'server/src/core/frozen-table.ts',
+    before: 'if (table.bornAt(item) > this.#zxid) return',
+    after: 'if (table.bornAt(item) < 0) return',
+    test: 'test/dist/server/core/tree/snapshot.test.js',
+  },
+  {
+    rule: 'ZNODE-22',
+    file: 'server/src/core/tree/columns.ts',
+    before: 'ofNumbers(Float64Array)',
+    after: 'ofNumbers(Float32Array)',
+    test: 'test/dist/server/core/tree/layout.test.js',
+  },
+  {
+    rule: 'ZNODE-22',
+    file: 'server/src/core/tree/size-class.ts',
+    before: 'this.#room(slot).set(this.#room(last))',
+    after: 'this.#room(last).set(this.#room(slot))',
+    test: 'test/dist/server/core/tree/layout.test.js',
+  },
+  {
+    rule: 'ZNODE-22',
+    file: 'server/src/core/tree/data-slab.ts',
+    before: 'if (moved !== null) this.#slots.set(moved, slot)',
+    after: 'if (moved === slot) this.#slots.set(moved, slot)',
+    test: 'test/dist/server/core/tree/layout.test.js',
+  },
+  {
+    rule: 'ZNODE-22',
+    file: 'server/src/core/tree/znode-store.ts',
+    before: '    this.#firstFree = row + 1',
+    after: '    this.#firstFree = row',
+    test: 'test/dist/server/core/tree/rows.test.js',
+  },
+  {
+    rule: 'ZNODE-23',
+    file: 'server/src/core/tree/size-class.ts',
+    before: '.slice(0, length)',
+    after: '.subarray(0, length)',
+    test: 'test/dist/server/core/tree/layout.test.js',
+  },
+  {
+    rule: 'ZNODE-23',
+    file: 'server/src/core/owned-bytes.ts',
+    before: 'bytes.byteLength === bytes.buffer.byteLength ?',
+    after: 'bytes.byteLength > 0 ?',
+    test: 'test/dist/server/core/tree/layout.test.js',
+  },
+  {
+    rule: 'ZNODE-24',
+    file: 'server/src/core/tree/size-class.ts',
+    before: '> 1) this.#pages.pop()',
+    after: '> 1_000) this.#pages.pop()',
+    test: 'test/dist/server/core/tree/layout.test.js',
+  },
+]

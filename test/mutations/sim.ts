@@ -1,0 +1,19 @@
+import type { Mutation } from './mutation.js'
+
+/** What the simulator must see, and what it rests on. */
+export const mutations: readonly Mutation[] = [
+  {
+    rule: 'SIM-1',
+    file: 'server/src/core/zab/quorum.ts',
+    before: 'Math.floor(voters / 2) + 1',
+    after: 'Math.max(1, Math.floor(voters / 2))',
+    test: 'test/dist/sim/sim.test.js',
+  },
+  {
+    rule: 'SIM-2',
+    file: 'test/sim/random.ts',
+    before: 'this.#seed = seed >>> 0',
+    after: 'this.#seed = (seed + Math.random() * 1e9) >>> 0',
+    test: 'test/dist/sim/sim.test.js',
+  },
+]

@@ -1,0 +1,28 @@
+import type { Epoch, ServerId, Zxid } from '@conclave/protocol'
+import type { HardState, PeerFrame } from '@conclave/protocol/peer'
+import type { Persist } from '#server/core/effect.js'
+import type { Recovered } from '#server/core/recovery.js'
+import type { Ledger } from '../ledger.js'
+
+/** All that an invariant can be asked about, as it happens; the ledger knows it already. */
+export type Sight =
+  | { readonly sight: 'started'; readonly server: ServerId; readonly recovered: Recovered }
+  | { readonly sight: 'wiped'; readonly server: ServerId }
+  | { readonly sight: 'persisting'; readonly server: ServerId; readonly effect: Persist }
+  | { readonly sight: 'hardState'; readonly server: ServerId; readonly hardState: HardState }
+  /** A server has applied one more txn. */
+  | { readonly sight: 'applied'; readonly server: ServerId; readonly zxid: Zxid }
+  /** A server stands still after a step or a drain. */
+  | {
+      readonly sight: 'rested'
+      readonly server: ServerId
+      readonly zxid: Zxid
+      readonly digest: string
+    }
+  | { readonly sight: 'established'; readonly server: ServerId; readonly epoch: Epoch }
+  | { readonly sight: 'sent'; readonly server: ServerId; readonly frame: PeerFrame }
+
+/** A promise that must hold at every moment of every world; throws a Violation when it does not. */
+export interface Invariant {
+  check(sight: Sight, ledger: Ledger): void
+}

@@ -1,0 +1,46 @@
+import type { Epoch, ServerId, Zxid } from '@conclave/protocol'
+import type { HardState } from '@conclave/protocol/peer'
+import type { Ledger } from '../ledger.js'
+import { Violation } from '../violation.js'
+import type { Invariant, Sight } from './invariant.js'
+
+/** Z4, Z7: an epoch has one leader, who holds all that was ever committed; epochs never fall. */
+export class Leadership implements Invariant {
+  readonly #leaders = new Map<Epoch, ServerId>()
+  readonly #hardStates = new Map<ServerId, HardState>()
+
+  check(sight: Sight, ledger: Ledger): void {
+    if (sight.sight === 'established') this.#established(sight, ledger)
+    if (sight.sight === 'hardState') this.#hardState(sight.server, sight.hardState)
+    if (sight.sight === 'started') this.#hardState(sight.server, sight.recovered.hardState)
+    if (sight.sight === 'wiped') this.#hardStates.delete(sight.server)
+  }
+
+  #established({ server, epoch }: { server: ServerId; epoch: Epoch }, ledger: Ledger): void {
+    const other = this.#leaders.get(epoch)
+    if (other !== undefined && other !== server) {
+      throw new Violation('Z7', `epoch ${epoch} is led by ${other} and by ${server}`)
+    }
+    this.#leaders.set(epoch, server)
+    const log = ledger.log(server)
+    for (let zxid = ledger.committed.length; zxid > 0; zxid--) {
+      const txn = log.get(zxid as Zxid)
+      // Before what the log still holds there is a snapshot, whose digest is checked.
+      if (txn === undefined && zxid < log.durableZxid) return
+      if (txn === undefined || txn.epoch !== ledger.committed[zxid - 1]?.epoch) {
+        throw new Violation('Z4', `server ${server} leads epoch ${epoch} without ${zxid}`)
+      }
+    }
+  }
+
+  #hardState(server: ServerId, now: HardState): void {
+    const before = this.#hardStates.get(server)
+    this.#hardStates.set(server, now)
+    if (now.currentEpoch > now.acceptedEpoch) {
+      throw new Violation('Z7', `server ${server} is in an epoch that it has not accepted`)
+    }
+    if (before === undefined) return
+    const falls = now.acceptedEpoch < before.acceptedEpoch || now.currentEpoch < before.currentEpoch
+    if (falls) throw new Violation('Z7', `an epoch of server ${server} has fallen`)
+  }
+}

@@ -1,0 +1,173 @@
+import type { Op, ServerFrame, ServerId } from '@conclave/protocol'
+import type { Effect, Settlement } from '#client/session/effect.js'
+import { SessionMachine } from '#client/session/machine.js'
+import type { ClientConnection, ClientEnd, Ensemble } from './ensemble.js'
+import type { History, Operation } from './history.js'
+import type { Random } from './random.js'
+import type { Schedule } from './schedule.js'
+import type { SimClock } from './sim-clock.js'
+
+export interface ClientOptions {
+  readonly name: string
+  readonly servers: readonly ServerId[]
+  readonly sessionTimeoutMs: number
+}
+
+/** One client: the real session machine of the SDK on a simulated network. */
+export class SimClient {
+  readonly name: string
+  readonly #machine: SessionMachine<Operation>
+  readonly #schedule: Schedule
+  readonly #clock: SimClock
+  readonly #ensemble: Ensemble
+  readonly #history: History
+  #connection: { readonly number: number; readonly to: ClientConnection } | null = null
+  #isDead = false
+  #isFlushDue = false
+  #wakeAtMs: number | null = null
+  #waiting: (() => void)[] | null = null
+
+  constructor(
+    { name, servers, sessionTimeoutMs }: ClientOptions,
+    parts: {
+      readonly schedule: Schedule
+      readonly clock: SimClock
+      readonly random: Random
+      readonly ensemble: Ensemble
+      readonly history: History
+    },
+  ) {
+    const { schedule, clock, random, ensemble, history } = parts
+    this.name = name
+    this.#schedule = schedule
+    this.#clock = clock
+    this.#ensemble = ensemble
+    this.#history = history
+    this.#machine = new SessionMachine({
+      servers: servers.map(String),
+      nonce: Uint8Array.from({ length: 16 }, () => random.below(256)),
+      sessionTimeoutMs,
+      identities: [],
+      seed: random.bits(),
+    })
+    this.#flush()
+  }
+
+  /** False once the session has ended, or the client. */
+  get isAlive(): boolean {
+    const { state } = this.#machine.state
+    return !this.#isDead && state !== 'expired' && state !== 'closed'
+  }
+
+  call(op: Op, operation: Operation): void {
+    this.#history.called(operation, this.#schedule.nowMs)
+    this.#enter(() => {
+      this.#machine.step({ input: 'submit', token: operation, op })
+      this.#flushLater()
+    })
+  }
+
+  /** The process is gone; what it asked for may or may not happen. */
+  kill(): void {
+    this.#isDead = true
+    this.#connection?.to.close()
+    this.#connection = null
+  }
+
+  pause(): void {
+    this.#waiting ??= []
+  }
+
+  goOn(): void {
+    const waiting = this.#waiting ?? []
+    this.#waiting = null
+    for (const task of waiting) this.#enter(task)
+  }
+
+  #enter(task: () => void): void {
+    if (this.#isDead) return
+    if (this.#waiting === null) task()
+    else this.#waiting.push(task)
+  }
+
+  #tick(): void {
+    this.#machine.step({ input: 'tick', nowMs: this.#clock.nowMs })
+  }
+
+  #flushLater(): void {
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    this.#schedule.after(0, () => this.#enter(() => this.#flush()))
+  }
+
+  #flush(): void {
+    this.#isFlushDue = false
+    this.#tick()
+    for (const effect of this.#machine.drain()) this.#do(effect)
+    this.#armTimer()
+  }
+
+  #do(effect: Effect<Operation>): void {
+    switch (effect.effect) {
+      case 'send':
+        if (this.#connection?.number === effect.connection) {
+          this.#connection.to.send(effect.frames)
+        }
+        return
+      case 'open':
+        return this.#open(effect.connection, Number(effect.server) as ServerId)
+      case 'close':
+        if (this.#connection?.number !== effect.connection) return
+        this.#connection.to.close()
+        this.#connection = null
+        return
+      case 'settle':
+        return this.#settled(effect.token, effect.settlement)
+      default:
+        return
+    }
+  }
+
+  #settled(operation: Operation, settlement: Settlement): void {
+    this.#history.settled(operation, settlement, this.#schedule.nowMs)
+  }
+
+  #open(number: number, server: ServerId): void {
+    const events: ClientEnd = {
+      opened: () => this.#input({ input: 'opened', connection: number }),
+      frames: (frames) => this.#enter(() => this.#frames(number, frames)),
+      lost: () => {
+        if (this.#connection?.number === number) this.#connection = null
+        this.#input({ input: 'lost', connection: number, reason: 'the connection was lost' })
+      },
+    }
+    const to = this.#ensemble.connectClient(this.name, server, events)
+    if (to !== null) this.#connection = { number, to }
+    else this.#schedule.after(this.#ensemble.network.delayMs(), () => events.lost())
+  }
+
+  #frames(connection: number, frames: readonly ServerFrame[]): void {
+    this.#tick()
+    for (const frame of frames) this.#machine.step({ input: 'frame', connection, frame })
+    this.#flush()
+  }
+
+  #input(input: Parameters<SessionMachine<Operation>['step']>[0]): void {
+    this.#enter(() => {
+      this.#tick()
+      this.#machine.step(input)
+      this.#flush()
+    })
+  }
+
+  #armTimer(): void {
+    const atMs = this.#machine.wakeAtMs
+    if (atMs === null || (this.#wakeAtMs !== null && this.#wakeAtMs <= atMs)) return
+    this.#wakeAtMs = atMs
+    const delayMs = this.#clock.worldMs(Math.max(0, atMs - this.#clock.nowMs))
+    this.#schedule.after(delayMs, () => {
+      if (this.#wakeAtMs === atMs) this.#wakeAtMs = null
+      this.#enter(() => this.#flush())
+    })
+  }
+}
