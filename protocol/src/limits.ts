@@ -29,7 +29,7 @@ export const limits = Object.freeze({
   passwordBytesMax: 256,
   valueCompareBytesMax: 65_536,
 
-  childrenPageMax: 10_000,
+  childrenPageMax: 2_000,
   pageBytesMax: 524_288,
   countPiece: 10_000,
   deletePiece: 1_000,
@@ -88,11 +88,13 @@ export const limits = Object.freeze({
   sessionsMax: 100_000,
   passwordsWaitingMax: 256,
   /** Znodes and txns that the requests of one turn look at before others have to wait. */
-  looksPerTurnMax: 5_000,
+  looksPerTurnMax: 2_000,
+  /** Of committed txns, each of which counts as one more. */
+  changesPerTurnMax: 256,
   watchesPerConnectionMax: 100_000,
   streamsPerConnectionMax: 1_000,
   streamEventsPerFrameMax: 1_000,
-  historyBytesDefault: 67_108_864,
+  historyBytesDefault: 16_777_216,
   /** Kept however little is asked for: who reads the log's segments steps over to memory by it. */
   historyBytesMin: 1_048_576,
   /** Pieces of the own log under way from the disk at one time, and the size at which one ends. */

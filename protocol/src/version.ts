@@ -9,6 +9,6 @@ export const dataVersion = 2
 
 /** The digest's algorithm, named in the log and in snapshots: two digests of different ones
  * cannot be compared. */
-export const digestAlgorithm = 1
+export const digestAlgorithm = 2
 
 export const defaultClientPort = 7400

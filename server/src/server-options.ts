@@ -34,7 +34,7 @@ export const serverOptionFields = {
   /** Names of this server, besides its host and the loopback ones, that clients may use. */
   hosts: texts().default([]),
   /**
-   * How much of the recent log is kept in memory for streams that resume; by default 64 MiB, and
+   * How much of the recent log is kept in memory for streams that resume; by default 16 MiB, and
    * 1 MiB however little is asked for. Streams from before it read the log's segments.
    */
   historyBytesMax: whole(0, Number.MAX_SAFE_INTEGER).default(limits.historyBytesDefault),

@@ -26,8 +26,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ZNODE-22',
     file: 'server/src/core/tree/path-index.ts',
-    before: 'if (this.#texts.matches(row, this.#inHand, length)) return row',
-    after: 'if (length >= 0) return row',
+    before: 'if (this.#texts.inPlace(row, this.#isInHand)) return row',
+    after: 'if (this.#texts.inPlace(row, this.#isInHand) || row >= 0) return row',
     test: 'test/dist/server/core/tree/layout.test.js',
   },
   {

@@ -85,6 +85,27 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/runtime/net/message-turns.test.js',
   },
   {
+    rule: 'LIMIT-18',
+    file: 'server/src/runtime/net/client-socket.ts',
+    before: 'this.#frames.slice(framesPerTurn)',
+    after: '[]',
+    test: 'test/dist/server/runtime/net/message-turns.test.js',
+  },
+  {
+    rule: 'LIMIT-19',
+    file: 'server/src/core/zab/delivery.ts',
+    before: 'this.isBehind && this.#room > 0',
+    after: 'this.isBehind',
+    test: 'test/dist/server/core/zab/zab-single.test.js',
+  },
+  {
+    rule: 'LIMIT-19',
+    file: 'server/src/core/zab/leader.ts',
+    before: 'return this.isEstablished && lastApplied >= this.#initialZxid',
+    after: 'return this.isEstablished && lastApplied >= 0',
+    test: 'test/dist/server/core/zab/zab-single.test.js',
+  },
+  {
     rule: 'DISK-11',
     file: 'server/src/runtime/storage/segment.ts',
     before: 'if (!areEpochs(epochs)) return',

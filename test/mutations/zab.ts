@@ -145,8 +145,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ZAB-21',
     file: 'server/src/core/zab/learner.ts',
-    before: 'assert(frame.zxid >= delivery.lastApplied,',
-    after: 'assert(frame.zxid >= 0 * delivery.lastApplied,',
+    before: 'assert(frame.zxid >= delivery.lastCommitted,',
+    after: 'assert(frame.zxid >= 0 * delivery.lastCommitted,',
     test: 'test/dist/server/core/zab/zab-learner.test.js',
   },
   {

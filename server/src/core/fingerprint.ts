@@ -48,10 +48,11 @@ export class Fingerprint {
     return this.number(value.length)
   }
 
-  bytes(value: Uint8Array | null): this {
+  /** @param end where the bytes to take end, beginning at `start` */
+  bytes(value: Uint8Array | null, start = 0, end = value?.length ?? 0): this {
     if (value === null) return this.number(-1)
-    const whole = value.length & ~3
-    for (let i = 0; i < whole; i += 4) {
+    const whole = start + ((end - start) & ~3)
+    for (let i = start; i < whole; i += 4) {
       this.#word(
         (value[i] as number) |
           ((value[i + 1] as number) << 8) |
@@ -59,8 +60,8 @@ export class Fingerprint {
           ((value[i + 3] as number) << 24),
       )
     }
-    for (let i = whole; i < value.length; i++) this.#word(value[i] as number)
-    return this.number(value.length)
+    for (let i = whole; i < end; i++) this.#word(value[i] as number)
+    return this.number(end - start)
   }
 
   done(): this {

@@ -25,12 +25,14 @@ export class DataSlab {
     return this.#classOf(length)?.read(this.#slots.get(row), length) ?? this.#large.get(row)
   }
 
-  /** True when the row has the first `length` of these bytes; nothing is copied for it. */
-  matches(row: number, bytes: Uint8Array, length: number): boolean {
-    if (this.#lengths.get(row) !== length) return false
+  /** Reads data where it lies: nothing is copied, and `read` keeps nothing of it. */
+  inPlace<T>(row: number, read: (bytes: Uint8Array, start: number, end: number) => T): T {
+    const length = this.#lengths.get(row)
     const sizeClass = this.#classOf(length)
-    if (sizeClass !== null) return sizeClass.matches(this.#slots.get(row), bytes, length)
-    return this.#large.get(row)?.every((byte, i) => byte === bytes[i]) ?? length === 0
+    if (sizeClass === null) return read(this.#large.get(row) ?? noBytes, 0, length)
+    const slot = this.#slots.get(row)
+    const start = sizeClass.startOf(slot)
+    return read(sizeClass.pageOf(slot), start, start + length)
   }
 
   /** Takes a copy, unless the bytes are large and have a buffer of their own. */
@@ -58,6 +60,8 @@ export class DataSlab {
       : (this.#classes[classOfLength[length] as number] as SizeClass)
   }
 }
+
+const noBytes = new Uint8Array(0)
 
 /** Four sizes for each doubling: of a slot at most a fifth is not used. */
 export const slotSizes: readonly number[] = Array.from(

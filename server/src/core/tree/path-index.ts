@@ -1,5 +1,6 @@
 import { limits } from '@conclave/protocol'
 import { assert } from '../assert.js'
+import type { Fingerprint } from '../fingerprint.js'
 import { words } from './columns.js'
 import { DataSlab } from './data-slab.js'
 
@@ -15,6 +16,7 @@ export class PathIndex {
   readonly #used = new Uint32Array(tables)
   /** The path in hand, encoded: nothing is made to look one up. */
   readonly #inHand = new Uint8Array(1 + 2 * limits.storedPathBytesMax)
+  #inHandLength = 0
   #size = 0
 
   get size(): number {
@@ -24,19 +26,25 @@ export class PathIndex {
   rowOf(path: string): number | undefined {
     const hash = hashOf(path)
     const table = this.#tables[hash & tableMask] as Uint32Array
-    let length = 0
+    let isInHand = false
     for (let at = home(hash, table); ; at = next(at, table)) {
       const row = (table[at] as number) - 1
       if (row === -1) return undefined
       if (this.#hashes.get(row) !== hash) continue
-      if (length === 0) length = encodeInto(path, this.#inHand)
-      if (this.#texts.matches(row, this.#inHand, length)) return row
+      if (!isInHand) this.#inHandLength = encodeInto(path, this.#inHand)
+      isInHand = true
+      if (this.#texts.inPlace(row, this.#isInHand)) return row
     }
   }
 
   /** Of a row that has one. */
   pathOf(row: number): string {
-    return decode(this.#texts.get(row) as Uint8Array)
+    return this.#texts.inPlace(row, decode)
+  }
+
+  /** Adds the path to a fingerprint. */
+  print(row: number, fingerprint: Fingerprint): Fingerprint {
+    return this.#texts.inPlace(row, (bytes, start, end) => fingerprint.bytes(bytes, start, end))
   }
 
   add(row: number, path: string): void {
@@ -72,6 +80,12 @@ export class PathIndex {
     this.#used[hash & tableMask] = (this.#used[hash & tableMask] as number) - 1
     this.#size -= 1
     this.#texts.set(row, null)
+  }
+
+  readonly #isInHand = (bytes: Uint8Array, start: number, end: number): boolean => {
+    if (end - start !== this.#inHandLength) return false
+    for (let i = start; i < end; i++) if (bytes[i] !== this.#inHand[i - start]) return false
+    return true
   }
 
   #put(row: number, table: Uint32Array): void {
@@ -119,11 +133,17 @@ const encodeInto = (path: string, bytes: Uint8Array): number => {
   return 1 + 2 * path.length
 }
 
-const decode = (bytes: Uint8Array): string => {
-  if (bytes[0] !== 1) return String.fromCharCode(...bytes.subarray(1))
-  const length = (bytes.length - 1) / 2
-  const units = Array.from({ length }, (_, i) => {
-    return (bytes[1 + i] as number) | ((bytes[1 + length + i] as number) << 8)
-  })
-  return String.fromCharCode(...units)
+const decode = (bytes: Uint8Array, start: number, end: number): string => {
+  const isWide = bytes[start] === 1
+  const length = isWide ? (end - start - 1) / 2 : end - start - 1
+  // A plain array is what a string is made of fastest, by far.
+  units.length = length
+  for (let i = 0; i < length; i++) {
+    const unit = bytes[start + 1 + i] as number
+    units[i] = isWide ? unit | ((bytes[start + 1 + length + i] as number) << 8) : unit
+  }
+  return String.fromCharCode.apply(null, units)
 }
+
+/** Used again for each path that is decoded. */
+const units: number[] = []

@@ -56,12 +56,14 @@ export class SizeClass {
     return this.#room(slot).slice(0, length)
   }
 
-  /** True when the slot begins with the first `length` of these bytes. */
-  matches(slot: number, bytes: Uint8Array, length: number): boolean {
-    const page = this.#page(slot).bytes
-    const start = (slot % this.#pageSlots) * this.#slotBytes
-    for (let i = 0; i < length; i++) if (page[start + i] !== bytes[i]) return false
-    return true
+  /** The page that a slot lies in, for who reads it before the next change. */
+  pageOf(slot: number): Uint8Array {
+    return this.#page(slot).bytes
+  }
+
+  /** Where in its page a slot begins. */
+  startOf(slot: number): number {
+    return (slot % this.#pageSlots) * this.#slotBytes
   }
 
   #setOwner(slot: number, owner: number): void {
@@ -69,8 +71,8 @@ export class SizeClass {
   }
 
   #room(slot: number): Uint8Array {
-    const start = (slot % this.#pageSlots) * this.#slotBytes
-    return this.#page(slot).bytes.subarray(start, start + this.#slotBytes)
+    const start = this.startOf(slot)
+    return this.pageOf(slot).subarray(start, start + this.#slotBytes)
   }
 
   #page(slot: number): Page {

@@ -90,8 +90,8 @@ export class ZnodeStore implements Freezable<number, ZnodeEntry> {
 
   fingerprint(row: number): Fingerprint {
     const { columns } = this
-    const print = new Fingerprint(1)
-      .text(columns.path.pathOf(row))
+    const print = columns.path
+      .print(row, new Fingerprint(1))
       .number(columns.dataLaneA.get(row))
       .number(columns.dataLaneB.get(row))
       .text(kindAt(columns, row))

@@ -61,6 +61,11 @@ export class Leader {
     return this.#stage === 'established'
   }
 
+  /** Established, and the tree holds all that it begins with. */
+  isEstablishedAt(lastApplied: Zxid): boolean {
+    return this.isEstablished && lastApplied >= this.#initialZxid
+  }
+
   propose(proposal: Omit<Txn, 'zxid' | 'epoch'>): Txn {
     const { journal } = this.#context
     assert(this.isEstablished, 'only an established leader proposes')
@@ -383,7 +388,6 @@ export class Leader {
 }
 
 const notAcked = -1
-
 type Stage =
   /** Waiting for the acceptedEpochs of a quorum. */
   | 'gathering'

@@ -39,8 +39,9 @@ export class Learner {
     return this.#epoch
   }
 
-  get isUpToDate(): boolean {
-    return this.#stage.stage === 'upToDate'
+  /** In the leadership, and its tree holds all that was committed when it came in. */
+  isUpToDateAt(lastApplied: Zxid): boolean {
+    return this.#stage.stage === 'upToDate' && lastApplied >= this.#stage.startZxid
   }
 
   tick(): Departure | null {
@@ -152,7 +153,7 @@ export class Learner {
       // The seam for snapshots: the histories parted earlier than the leader can tell.
       return this.#depart(`no common history at zxid ${frame.zxid}: a snapshot is needed`)
     }
-    assert(frame.zxid >= delivery.lastApplied, 'no leader asks to cut what was committed')
+    assert(frame.zxid >= delivery.lastCommitted, 'no leader asks to cut what was committed')
     journal.truncateAfter(frame.zxid)
     this.#stage = { stage: 'synchronizing' }
     return null
@@ -184,7 +185,7 @@ export class Learner {
     assert(this.#stage.stage === 'acknowledged', 'upToDate follows the acknowledgement')
     const { ackedZxid } = this.#stage
     const departure = this.#commit(zxid)
-    if (departure === null) this.#stage = { stage: 'upToDate', ackedZxid }
+    if (departure === null) this.#stage = { stage: 'upToDate', ackedZxid, startZxid: zxid }
     return departure
   }
 
@@ -232,4 +233,4 @@ type Stage =
   /** ackNewLeader is sent; from now on what becomes durable is acknowledged. */
   | { readonly stage: 'acknowledged'; readonly ackedZxid: Zxid }
   /** The leader is established: what it commits is applied. */
-  | { readonly stage: 'upToDate'; readonly ackedZxid: Zxid }
+  | { readonly stage: 'upToDate'; readonly ackedZxid: Zxid; readonly startZxid: Zxid }

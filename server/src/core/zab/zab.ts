@@ -181,6 +181,8 @@ export class Zab {
   /** What was asked for since the last drain: at most one persist, at most one send a peer. */
   drain(): readonly Effect[] {
     const { delivery, journal, outbox } = this.#context
+    delivery.endTurn()
+    this.#announce()
     if (this.#role.role === 'following') this.#role.learner.beforeDrain()
     if (this.#role.role === 'leading') this.#role.leader.beforeDrain()
     const persist = journal.drain(delivery.lastCommitted)
@@ -189,7 +191,8 @@ export class Zab {
 
   /** True when a drain would do more than nothing: something was asked for since the last one. */
   get hasOutput(): boolean {
-    const { journal } = this.#context
+    const { delivery, journal } = this.#context
+    if (delivery.isBehind) return true
     return journal.hasOutput || (this.#role.role === 'leading' && this.#role.leader.isRoundWanted)
   }
 
@@ -265,12 +268,12 @@ export class Zab {
   }
 
   #standing(): Standing {
-    const { config, journal } = this.#context
+    const { config, delivery, journal } = this.#context
     const role = this.#role
-    if (role.role === 'leading' && role.leader.isEstablished) {
+    if (role.role === 'leading' && role.leader.isEstablishedAt(delivery.lastApplied)) {
       return { role: 'leading', epoch: role.leader.epoch, leader: config.serverId }
     }
-    if (role.role === 'following' && role.learner.isUpToDate) {
+    if (role.role === 'following' && role.learner.isUpToDateAt(delivery.lastApplied)) {
       return { role: 'following', epoch: role.learner.epoch, leader: role.learner.leader }
     }
     return { role: 'looking', epoch: journal.durableHardState.currentEpoch, leader: null }

@@ -46,6 +46,9 @@ export class ClientSocket {
   readonly #turns: MessageTurns
   /** Those that wait for their turn; nothing more is read meanwhile. */
   readonly #messages = new Fifo<Message>()
+  /** What the message in hand still holds: a turn acts on some of its frames. */
+  #frames: readonly ClientFrame[] = []
+  #frameBytes = 0
   #isWaiting = false
   /** Of the stream, when the last message that has come was acted on. */
   #bytesAtMessage: number
@@ -131,11 +134,11 @@ export class ClientSocket {
   /** Acts on the messages that have come, as far as it is their turn. */
   #goOn(isTurnOfFirst: boolean): void {
     let mayAct = isTurnOfFirst
-    for (let first = this.#messages.at(0); first !== undefined; first = this.#messages.at(0)) {
-      mayAct ||= this.#isClosing || this.#turns.take(first.data.length, () => this.#goOn(true))
+    for (let bytes = this.#dueBytes(); bytes !== null; bytes = this.#dueBytes()) {
+      mayAct ||= this.#isClosing || this.#turns.take(bytes, () => this.#goOn(true))
       if (!mayAct) return this.#wait(true)
-      this.#messages.shift()
-      this.#onMessage(first)
+      if (this.#frames.length === 0) this.#decodeNext()
+      this.#actOnFrames(bytes)
       mayAct = false
     }
     this.#bytesAtMessage = this.#stream.bytesRead
@@ -148,22 +151,33 @@ export class ClientSocket {
     this.#readOrNot()
   }
 
-  #onMessage({ data, isBinary }: Message): void {
-    if (this.#isClosing) return
-    if (!isBinary) {
-      this.#refuse('a text message')
-      return
-    }
-    let frames: readonly ClientFrame[]
+  /** @returns what acting on the next frames counts for; null when nothing is left */
+  #dueBytes(): number | null {
+    const { length } = this.#frames
+    if (length > 0) return Math.min(length, framesPerTurn) * frameTurnBytes
+    return this.#messages.at(0)?.data.length ?? null
+  }
+
+  #decodeNext(): void {
+    const message = this.#messages.shift()
+    if (message === undefined || this.#isClosing) return
+    const { data, isBinary } = message
+    if (!isBinary) return this.#refuse('a text message')
     try {
-      frames = clientMessages.decode(data).map(withHashedNonce)
+      this.#frames = clientMessages.decode(data).map(withHashedNonce)
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error
-      this.#refuse(error.message)
-      return
+      return this.#refuse(error.message)
     }
-    const bytes = Math.ceil(data.length / Math.max(frames.length, 1))
-    for (const frame of frames) this.#events.frame(frame, bytes)
+    this.#frameBytes = Math.ceil(data.length / Math.max(this.#frames.length, 1))
+  }
+
+  /** @param bytes what was counted for it already */
+  #actOnFrames(bytes: number): void {
+    const frames = this.#frames.slice(0, framesPerTurn)
+    this.#frames = this.#frames.slice(framesPerTurn)
+    this.#turns.charge(frames.length * frameTurnBytes - bytes)
+    for (const frame of frames) if (!this.#isClosing) this.#events.frame(frame, this.#frameBytes)
   }
 
   #refuse(why: string): void {
@@ -194,6 +208,10 @@ export class ClientSocket {
     else this.#socket.resume()
   }
 }
+
+/** A frame counts for so much of a turn, however short it is. */
+const frameTurnBytes = 512
+const framesPerTurn = limits.messageBytesPerTurnMax / frameTurnBytes
 
 /** As ws gives it: its other forms have to be asked for. */
 interface Message {

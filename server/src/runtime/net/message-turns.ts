@@ -29,6 +29,11 @@ export class MessageTurns {
     return false
   }
 
+  /** What was taken turned out to be more. */
+  charge(bytes: number): void {
+    if (bytes > 0) this.#bytes += bytes
+  }
+
   #renewSoon(): void {
     if (this.#isRenewalDue) return
     this.#isRenewalDue = true

@@ -1,3 +1,4 @@
+import { limits } from '@conclave/protocol'
 import t from 'tap'
 import type { Txn } from '@conclave/protocol/peer'
 import type { Effect } from '#server/core/effect.js'
@@ -149,3 +150,18 @@ const propose = (zab: Zab): readonly Effect[] => {
   zab.propose(kit.proposal(0))
   return []
 }
+
+t.test('LIMIT-19 a turn applies a bounded number of changes', async (t) => {
+  const perTurn = limits.changesPerTurnMax
+  const { zab, said } = started(kit.logOf(...Array<number>(2 * perTurn).fill(1)), 5, 0)
+  established(zab)
+  t.equal(said.length, perTurn, 'a txn without changes counts as one')
+  t.equal(zab.role, 'looking', 'what it begins with is not applied yet')
+  t.ok(zab.hasOutput)
+  zab.drain()
+  t.equal(said.length, perTurn, 'the turn is over')
+  zab.drain()
+  t.equal(said.length, 2 * perTurn + 1)
+  t.equal(said.at(-1), 'leading 6 1')
+  t.notOk(zab.hasOutput)
+})

@@ -102,3 +102,28 @@ t.test('LIMIT-18 WIRE-1 a connection that waits is not read, and keeps its order
   while (turn());
   t.strictSame(heard(), [1, 2, 3], 'nothing is heard from who has been cut off')
 })
+
+t.test('LIMIT-18 the frames of one message take as many turns as they need', async (t) => {
+  const { turns, turn } = handTurns()
+  let heard = 0
+  const socket = Object.assign(new EventEmitter(), {
+    bytesRead: 0,
+    bufferedAmount: 0,
+    pause: () => undefined,
+    resume: () => undefined,
+  })
+  const bounds = { ...socketBounds(), turns }
+  const events = { congested() {}, lost() {}, refused() {}, frame: () => void (heard += 1) }
+  const client = new ClientSocket(socket as unknown as WebSocket, socket, bounds, events)
+  t.ok(client)
+  const perTurn = limits.messageBytesPerTurnMax / 512
+  const frames = Array.from({ length: 3 * perTurn }, (_, i) =>
+    requestFrame(i + 1, createOp('/a', new Uint8Array(0))),
+  )
+  socket.emit('message', Buffer.from(clientMessages.encode(frames)), true)
+  t.equal(heard, perTurn)
+  turn()
+  t.equal(heard, 2 * perTurn)
+  turn()
+  t.equal(heard, 3 * perTurn)
+})
