@@ -110,6 +110,13 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'MULTI-16',
     file: 'server/src/core/pipeline/validate.ts',
+    before: 'bytes += utf8Length(isNameRef(each.path) ? each.path.suffix : each.path)',
+    after: 'bytes += isNameRef(each.path) ? each.path.suffix.length : each.path.length',
+    test: 'test/dist/server/core/pipeline/multi-guards.test.js',
+  },
+  {
+    rule: 'MULTI-16',
+    file: 'server/src/core/pipeline/validate.ts',
     before: 'bytes += compare.equals?.length ?? 0',
     after: 'bytes += 0',
     test: 'test/dist/server/core/pipeline/multi-guards.test.js',

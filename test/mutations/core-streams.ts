@@ -54,7 +54,14 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'STREAM-6',
     file: 'server/src/core/pipeline/watching.ts',
-    before: 'if (txns === null) this.#gap(stream, stream.position.zxid)',
+    before: '(nextZxidFor(stream) - 1) as Zxid',
+    after: 'stream.position.zxid',
+    test: 'test/dist/server/core/watch/stream-log.test.js',
+  },
+  {
+    rule: 'STREAM-6',
+    file: 'server/src/core/pipeline/watching.ts',
+    before: 'if (txns === null) this.#gap(stream, (nextZxidFor(stream) - 1) as Zxid)',
     after: 'if (txns === null) this.#finish(stream)',
     test: 'test/dist/server/core/watch/stream-resume.test.js',
   },

@@ -173,6 +173,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'DISK-25',
+    file: 'server/src/runtime/storage/data-directory.ts',
+    before: "['EIO', unreadable],",
+    after: "['EIX', unreadable],",
+    test: 'test/dist/server/runtime/storage/directory.test.js',
+  },
+  {
+    rule: 'DISK-25',
     file: 'server/src/runtime/storage/node-files.ts',
     before: '{ mode: 0o700 }',
     after: '{ mode: 0o755 }',

@@ -11,7 +11,7 @@ export const watchBugs: readonly Bug[] = [
     story: 'a stream that resumes below what is compacted goes on without a word',
     rule: 'STREAM-6',
     file: `${pipeline}/watching.ts`,
-    before: 'if (txns === null) this.#gap(stream, stream.position.zxid)',
+    before: 'if (txns === null) this.#gap(stream, (nextZxidFor(stream) - 1) as Zxid)',
     after: 'if (txns === null) this.#finish(stream)',
     test: `${tests}/watch/stream-resume.test.js`,
   },

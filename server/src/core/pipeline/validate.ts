@@ -157,13 +157,13 @@ export const validatePlain = (op: PlainOp): Failure | null => {
 
 const multiBytes = (op: OpArguments<'multi'>): number => {
   let bytes = 0
-  for (const { path } of op.fences) bytes += path.length
+  for (const { path } of op.fences) bytes += utf8Length(path)
   for (const compare of op.compares) {
-    bytes += compare.path.length
+    bytes += utf8Length(compare.path)
     if (compare.compare === 'value') bytes += compare.equals?.length ?? 0
   }
   for (const each of [...op.then, ...op.else]) {
-    bytes += isNameRef(each.path) ? each.path.suffix.length : each.path.length
+    bytes += utf8Length(isNameRef(each.path) ? each.path.suffix : each.path)
     if ('data' in each && each.data instanceof Uint8Array) bytes += each.data.length
   }
   return bytes

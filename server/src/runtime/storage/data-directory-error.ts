@@ -5,6 +5,7 @@ export type DataDirectoryProblem =
   | 'notDirectory'
   | 'locked'
   | 'noSpace'
+  | 'unreadable'
 
 /** The data directory cannot be used; the message is one sentence that says what to do. */
 export class DataDirectoryError extends Error {

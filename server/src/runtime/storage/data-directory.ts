@@ -135,6 +135,12 @@ const noSpace = {
   problem: 'noSpace',
   sentence: 'there is no space left; free some, then start again',
 } as const
+const unreadable: Explanation = {
+  problem: 'unreadable',
+  sentence:
+    'the disk does not give back what it holds; look at the system log, and replace the disk or ' +
+    'restore the directory',
+}
 const nowhere: Explanation = {
   problem: 'notDirectory',
   sentence: 'it cannot be made there; name a directory on a disk',
@@ -147,6 +153,7 @@ const explanations: ReadonlyMap<string, Explanation> = new Map<string, Explanati
   ['ENOTDIR', notDirectory],
   ['EEXIST', notDirectory],
   ['ENOENT', nowhere],
+  ['EIO', unreadable],
   ['ENOSPC', noSpace],
   ['EDQUOT', noSpace],
 ])

@@ -161,6 +161,9 @@ t.test('MULTI-16 fences and compares are bounded, and so are the bytes of a mult
   const path = `/${'p'.repeat(1_000)}`
   const other = { else: [setData('/a', new Uint8Array(2 * half - 900)), setData(path, null)] }
   t.equal(client.code(multi([], other)), 'tooLarge', 'and the list that would not run')
+  const wide = `/${'\u20ac'.repeat(300)}`
+  const inBytes = { else: [setData('/a', new Uint8Array(2 * half - 800)), setData(wide, null)] }
+  t.equal(client.code(multi([], inBytes)), 'tooLarge', 'a character counts as its bytes')
   const fenced = { fences: [fence(path, 1)] }
   t.equal(client.code(multi([setData('/a', new Uint8Array(2 * half - 900))], fenced)), 'tooLarge')
 })

@@ -191,6 +191,7 @@ t.test('DISK-25 what the file system refuses is said in one sentence', async (t)
     ['EROFS', 'noPermission'],
     ['ENOTDIR', 'notDirectory'],
     ['ENOSPC', 'noSpace'],
+    ['EIO', 'unreadable'],
   ] as const) {
     for (const failing of ['mkdir', 'list', 'create'] as const) {
       const disk = new VirtualDisk()
