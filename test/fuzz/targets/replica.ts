@@ -36,10 +36,13 @@ const bytesMax = 320
 interface Talk {
   readonly client: ClientKit
   readonly asked: { readonly xid: number; readonly op: Op }[]
-  answered: number
+  /** How many of them may be answered: with an xid twice there is more than one way to see it. */
+  answered: readonly number[]
   zxid: number
   xid: number
   attach: number
+  /** Of a session that another connection had: its table knows the answers of that one. */
+  readonly isResumed: boolean
   isGone: boolean
 }
 
@@ -86,7 +89,16 @@ class Play {
       client.sessionId = of.client.sessionId
     }
     const xid = of?.xid ?? 0
-    const talk = { client, asked: [], answered: 0, zxid: 0, xid, attach, isGone: false }
+    const talk = {
+      client,
+      asked: [],
+      answered: [0],
+      zxid: 0,
+      xid,
+      attach,
+      isGone: false,
+      isResumed: of !== null,
+    }
     this.#talks.push(talk)
     this.#frame(talk, {
       frame: 'connect',
@@ -165,14 +177,10 @@ class Play {
     }
     if (frame.frame === 'sessionExpired') this.seen.add(frame.reason)
     if (frame.frame !== 'reply') return
-    // Replies come in the order of the requests; a write that was acknowledged gets none.
-    const index = talk.asked.findIndex(({ xid }, i) => i >= talk.answered && xid === frame.xid)
-    const asked = talk.asked[index]
+    const ways = talk.answered.flatMap((from) => answeredBy(frame.xid, talk.asked, from))
+    const asked = talk.asked[(ways[0] ?? 0) - 1]
     if (asked === undefined) throw new Error(`a reply to ${frame.xid} out of its turn`)
-    for (const { op } of talk.asked.slice(talk.answered, index)) {
-      if (!writes.has(op.op)) throw new Error(`${op.op} before xid ${frame.xid} is not answered`)
-    }
-    talk.answered = index + 1
+    talk.answered = [...new Set(ways)]
     if (frame.failure === null && !this.#isRepeated(talk, asked.xid)) {
       decodeResult(asked.op.op, frame.result)
     }
@@ -180,9 +188,20 @@ class Play {
   }
 
   /** Another operation under an xid that was used gets the first one's answer. */
-  #isRepeated({ attach, asked }: Talk, xid: number): boolean {
-    return attach > 1 || asked.filter((each) => each.xid === xid).length > 1
+  #isRepeated({ isResumed, asked }: Talk, xid: number): boolean {
+    return isResumed || asked.filter((each) => each.xid === xid).length > 1
   }
+}
+
+/** Replies come in the order of the requests; a write that was acknowledged gets none. */
+const answeredBy = (xid: number, asked: Talk['asked'], from: number): readonly number[] => {
+  const ways: number[] = []
+  for (let i = from; i < asked.length; i++) {
+    const each = asked[i] as Talk['asked'][number]
+    if (each.xid === xid) ways.push(i + 1)
+    if (!writes.has(each.op.op)) break
+  }
+  return ways
 }
 
 const writes = new Set<string>([
