@@ -12,7 +12,7 @@ export const directoryAt = async (directory: string, zxid: Zxid): Promise<void> 
   const epoch = 1 as Epoch
   const serverId = 1 as ServerId
   const hardState = { acceptedEpoch: epoch, acceptedFrom: serverId, currentEpoch: epoch }
-  const identity = { ensembleId, serverId, voters: [serverId], rejoining: false }
+  const identity = { ensembleId, serverId, voters: [serverId], rejoining: false, generation: 0 }
   await writeHardState(nodeFiles, directory, { ...hardState, ...identity })
   const epochs = [{ epoch, firstZxid: 1 as Zxid }]
   // No algorithm: the digest is not compared.

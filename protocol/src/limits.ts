@@ -53,6 +53,8 @@ export const limits = Object.freeze({
   sequenceMax: Number.MAX_SAFE_INTEGER,
   /** The number after the last zxid is a number too. */
   zxidMax: Number.MAX_SAFE_INTEGER - 1,
+  /** Far above what elections can reach; one more of it is a number too. */
+  epochMax: 281_474_976_710_656,
   /** The last zxids are kept for sessions to begin and end, so that all can be read to the end. */
   zxidsForSessions: 1_000_000,
   ttlMsMax: 10 * 365 * 24 * 3_600_000,
@@ -100,6 +102,15 @@ export const limits = Object.freeze({
   /** Pieces of the own log under way from the disk at one time, and the size at which one ends. */
   logReadsMax: 2,
   logPieceBytes: 262_144,
+  /** Of a snapshot on its way to a learner, one at a time. */
+  snapshotPieceBytes: 262_144,
+  /** Servers compare the digests of their states at every so many txns, while they remember. */
+  digestTxns: 128,
+  digestsKept: 64,
+  /** How far a leader sends ahead of what a learner has said to be durable; one txn at least. */
+  learnerBytesAheadMax: 2_097_152,
+  /** What of it a turn sends to each: 360 txns of 100 bytes, which take 2 ms to encode. */
+  learnerBytesPerTurnMax: 262_144,
 
   outboxBytesSoft: 1_048_576,
   outboxBytesHard: 8_388_608,
@@ -108,14 +119,46 @@ export const limits = Object.freeze({
   unfinishedBytesPerServerMax: 268_435_456,
   firstFrameMs: 5_000,
 
+  /** Of the pings of a connection that wait for their answer the last ones are remembered. */
+  pingsPerConnectionMax: 16,
+
   /** A request unanswered this long makes the client probe; a probe this long makes it move. */
   probeAfterMs: 500,
   probeTimeoutMs: 1_000,
 
+  /** What a server asks of its leader in one frame, and what the leader answers in one. */
+  asksPerFrameMax: 4_096,
+  askBytesPerFrame: 1_048_576,
+
   tickMs: 50,
   heartbeatMs: 100,
   silenceMsMax: 1_000,
+  /** A leader whose disk or event loop answers no sooner leaves, if others can do without it. */
+  stallMsMax: 1_000,
+  /** What a leader that shuts down waits for: its clients' answers, then what is proposed. */
+  handoverMsMax: 3_000,
   electionSettleMs: 50,
   noQuorumMs: 3_000,
   serverIdMax: 255,
+
+  /** Between servers: what frames that go together are split at, so that none takes a turn of
+   * the event loop for itself. One frame may be larger. */
+  peerMessageBytes: 262_144,
+  /** The largest frame carries the largest txn. */
+  peerMessageBytesMax: 402_653_184 + 65_536,
+  /** A peer that lets this much pile up does not read. */
+  peerOutboxBytesMax: 67_108_864,
+  peerHandshakeMs: 5_000,
+  /** What may be sent before a proof of who it is, and how many may try at one time. */
+  peerHandshakeBytesMax: 4_096,
+  peerHandshakesMax: 32,
+  /** On the admin port at one time: with the peers within what is reserved for files. */
+  adminConnectionsMax: 16,
+  peerSilenceMsMax: 3_000,
+  peerProbeMs: 1_000,
+  peerRedialMsMin: 50,
+  peerRedialMsMax: 1_000,
+  peerChallengeBytes: 32,
+  secretCharactersMin: 16,
+  secretCharactersMax: 1_024,
 })

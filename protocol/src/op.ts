@@ -12,6 +12,7 @@ import {
   oneOf,
   record,
   type Schema,
+  ShapeError,
   text,
   uint,
   variants,
@@ -244,6 +245,16 @@ export type ReadOp = Op<ReadOpName>
 export const opSchema: Schema<Op> = variants('op', opTable)
 
 export const isWrite = (op: Op): op is WriteOp => opTable[op.op].kind === 'write'
+
+/** Of the ops that only a leader decides. */
+export const writeOpSchema: Schema<WriteOp> = {
+  decode(value, at) {
+    const op = opSchema.decode(value, at)
+    if (!isWrite(op)) throw new ShapeError(`${at}: ${op.op} is no write`)
+    return op
+  },
+  encode: (op) => opSchema.encode(op),
+}
 
 /** The result as it travels: the positional array that {@link decodeResult} understands. */
 export const encodeResult = <N extends OpName>(name: N, result: OpResult<N>): unknown =>

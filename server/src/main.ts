@@ -1,11 +1,17 @@
 import { type RunningServer, startOn } from './running-server.js'
 import type { ServerOptions } from './server-options.js'
 
+export {
+  type Ensemble,
+  type EnsembleOptions,
+  type EnsembleServer,
+  startEnsemble,
+} from './ensemble.js'
 export type { RunningServer } from './running-server.js'
 export type { ServerOptions } from './server-options.js'
 export { keepHeapSmall } from './runtime/heap.js'
 export { StartError, type StartErrorCode, type StartErrorOption } from './start-error.js'
-export type { ReplicaStatus } from './core/replica.js'
+export type { ReplicaStatus } from './core/replica-status.js'
 
 /**
  * Starts one server in this process and resolves when it serves clients. The server is a quorum of

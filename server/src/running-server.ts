@@ -1,29 +1,26 @@
-import { randomUUID } from 'node:crypto'
 import { isIP } from 'node:net'
-import { limits, type ServerId } from '@conclave/protocol'
 import { type Logger, pino } from 'pino'
-import type { ReplicaConfig } from './core/config.js'
-import { type Recovered, Recovery } from './core/recovery.js'
-import { Replica, type ReplicaStatus } from './core/replica.js'
-import { ClientListener } from './runtime/net/client-listener.js'
-import { openFilesAllowed, socketRoom } from './runtime/net/socket-room.js'
-import { Node } from './runtime/node.js'
+import type { ReplicaStatus } from './core/replica-status.js'
+import { type Incarnation, openIncarnation } from './incarnation.js'
+import { type Listeners, listenOn, makeListeners } from './listeners.js'
+import { stateOf } from './server-state.js'
+import type { ServerState } from './runtime/admin/server-state.js'
+import type { Accept } from './runtime/net/client-listener.js'
 import { PasswordHasher } from './runtime/password-hasher.js'
+import type { Files } from './runtime/storage/index.js'
 import {
-  DamageError,
-  DataDirectoryError,
-  type Files,
-  type OpenedStorage,
-  openStorage,
-  type Storage,
-} from './runtime/storage/index.js'
-import { type ServerOptions, type ServerSettings, settingsOf } from './server-options.js'
-import { listenError, StartError } from './start-error.js'
+  type ServerOptions,
+  type ServerSettings,
+  isLoopback,
+  settingsOf,
+} from './server-options.js'
 
 export interface RunningServer extends AsyncDisposable {
   /** What clients connect to, as `conclave://127.0.0.1:7400`. */
   readonly url: string
   readonly clientPort: number
+  /** Null without admin HTTP. */
+  readonly adminPort: number | null
   status(): ReplicaStatus
   /** Resolves when it serves clients, for the first time; rejects when it ends before that. */
   readonly serving: Promise<void>
@@ -44,33 +41,39 @@ export const startOn = async (
   options: ServerOptions,
 ): Promise<RunningServer> => {
   const settings = settingsOf(options)
-  const config = replicaConfig(settings)
-  const server = new Server(settings.log ?? pino({ level: 'silent' }))
-  const { storage, recovered } = await openData({ files, settings, config, server })
-  const replica = new Replica(config, recovered)
-  const started = server.start(replica, storage, settings)
-  try {
-    return await Promise.race([started, server.stopped.then(() => started)])
-  } catch (error) {
-    if (!server.hasFailed) await storage.close()
-    throw error
-  }
+  const server = new Server(settings, files)
+  await Promise.race([server.start(), server.stopped])
+  return server
 }
 
 class Server implements RunningServer {
+  readonly #settings: ServerSettings
+  readonly #files: Files | null
   readonly #log: Logger
   readonly #hasher = new PasswordHasher()
+  readonly #listeners: Listeners
   readonly #serving = withResolvers<void>()
+  readonly #retired = withResolvers<void>()
   readonly #ending = withResolvers<void>()
-  #parts: { node: Node; storage: Storage; listener: ClientListener; replica: Replica } | null = null
-  #onSpace: (ok: boolean) => void = () => undefined
+  /** Null until the first one, and while one is being replaced by the next. */
+  #incarnation: Incarnation | null = null
+  #restarting: Promise<void> = Promise.resolve()
   #stopping: Promise<void> | null = null
   #hasFailed = false
+  #hasSpace = true
   url = ''
   clientPort = 0
+  adminPort: number | null = null
 
-  constructor(log: Logger) {
-    this.#log = log
+  constructor(settings: ServerSettings, files: Files | null) {
+    this.#settings = settings
+    this.#files = files
+    this.#log = settings.log ?? pino({ level: 'silent' })
+    this.#listeners = makeListeners(settings, {
+      accept: this.#accept,
+      state: () => this.#state(),
+      log: this.#log,
+    })
     // Whoever does not look at it is not disturbed by it.
     this.#ending.promise.catch(() => undefined)
     this.#serving.promise.catch(() => undefined)
@@ -84,49 +87,32 @@ class Server implements RunningServer {
     return this.#ending.promise
   }
 
-  get hasFailed(): boolean {
-    return this.#hasFailed
-  }
-
-  async start(
-    replica: Replica,
-    storage: Storage,
-    { host, clientPort: port, allowOrigins, hosts, connectionsMax }: ServerSettings,
-  ): Promise<this> {
-    const address = { host, port }
-    const onFatal = (error: Error): void => this.fail(error)
-    const onServing = (): void => this.#serving.resolve()
-    const ports = { storage, hasher: this.#hasher, log: this.#log, onServing, onFatal }
-    const node = new Node(replica, ports)
-    const names = [...hosts, host].map((name) => name.toLowerCase())
-    const room = socketRoom(connectionsMax, openFilesAllowed())
-    if (room.connectionsMax < connectionsMax) {
-      this.#log.warn({ ...room }, 'the system allows too few open files for all connections')
+  async start(): Promise<void> {
+    const { host, own } = this.#settings
+    if (!isLoopback(host)) {
+      this.#log.warn({ host }, 'others on this network can read and change what passes: no TLS')
     }
-    const policy = { allowOrigins, hosts: names, ...room }
-    const accept: Node['accept'] = (id, from) => node.accept(id, from)
-    const listener = new ClientListener(policy, accept, this.#log)
-    node.serve(listener)
-    this.#onSpace = (ok) => node.input({ input: 'diskSpace', ok })
+    const { clients, peers, admin } = this.#listeners
+    await this.#open()
     try {
-      this.clientPort = await listener.listen(address)
+      this.clientPort = await listenOn(clients, { host, port: own.clientPort }, 'clientPort')
+      if (peers !== null && own.peerPort !== null) {
+        await listenOn(peers, { host, port: own.peerPort }, 'peerPort')
+      }
+      if (own.adminPort !== null) {
+        this.adminPort = await listenOn(admin, { host, port: own.adminPort }, 'adminPort')
+      }
     } catch (error) {
-      node.stop()
-      throw listenError(error as NodeJS.ErrnoException, address)
+      await this.#abandon()
+      throw error
     }
-    if (this.#hasFailed) {
-      node.stop()
-      listener.terminate()
-      return this
-    }
-    this.url = `conclave://${isIP(host) === 6 ? `[${host}]` : host}:${this.clientPort}`
-    this.#parts = { node, storage, listener, replica }
-    return this
+    this.url = `conclave://${isIP(own.host) === 6 ? `[${own.host}]` : own.host}:${this.clientPort}`
+    if (this.#hasFailed) this.#cut()
   }
 
   status(): ReplicaStatus {
-    if (this.#parts === null) throw new Error('the server has not started')
-    return this.#parts.replica.status
+    if (this.#incarnation === null) throw new Error('the server is reading its data')
+    return this.#incarnation.replica.status
   }
 
   stop(): Promise<void> {
@@ -139,108 +125,112 @@ class Server implements RunningServer {
     await this.stop()
   }
 
-  diskSpace(ok: boolean): void {
+  /** Clients that come while there is nothing to serve them from go to another server. */
+  readonly #accept: Accept = (id, address) =>
+    this.#incarnation?.node.accept(id, address) ?? 'resync'
+
+  async #state(): Promise<ServerState> {
+    const incarnation = this.#incarnation
+    const { peers } = this.#listeners
+    return stateOf({
+      settings: this.#settings,
+      status: incarnation?.replica.status ?? null,
+      isServing: incarnation?.node.isServing === true && this.#stopping === null,
+      peerLinks: peers?.size ?? 0,
+    })
+  }
+
+  async #open(): Promise<void> {
+    const { clients, peers, metrics } = this.#listeners
+    const incarnation = await openIncarnation(this.#settings, {
+      files: this.#files,
+      hasher: this.#hasher,
+      clients,
+      peers,
+      log: this.#log,
+      metrics,
+      onServing: () => this.#serving.resolve(),
+      onRetired: () => this.#retired.resolve(),
+      onRestart: (why) => this.#restart(why),
+      onDiskSpace: (ok) => this.#diskSpace(ok),
+      onFatal: (error) => this.#fail(error),
+    })
+    if (this.#hasFailed) return incarnation.node.stop()
+    this.#incarnation = incarnation
+    if (!this.#hasSpace) incarnation.node.input({ input: 'diskSpace', ok: false })
+    peers?.attach(incarnation.peerHost)
+  }
+
+  /** The listeners stay; all connections end, and the next incarnation begins from the disk. */
+  #restart(why: string): void {
+    const old = this.#incarnation
+    if (old === null) return
+    if (this.#stopping !== null) {
+      this.#listeners.clients.closeAll('shutdown')
+      this.#retired.resolve()
+      return
+    }
+    this.#log.info({ why }, 'reading the data again')
+    this.#incarnation = null
+    this.#listeners.peers?.detach()
+    this.#listeners.clients.closeAll('resync')
+    this.#restarting = old.storage
+      .close()
+      .then(() => this.#open())
+      .catch((error: unknown) => this.#fail(error as Error))
+  }
+
+  #diskSpace(ok: boolean): void {
+    this.#hasSpace = ok
     this.#log[ok ? 'info' : 'error']({}, ok ? 'there is disk space again' : 'the disk is full')
-    this.#onSpace(ok)
+    this.#incarnation?.node.input({ input: 'diskSpace', ok })
   }
 
   /** What is on the disk or in memory cannot be relied on: nothing is answered any more. */
-  fail(error: Error): void {
+  #fail(error: Error): void {
     if (this.#hasFailed) return
     this.#hasFailed = true
     this.#log.fatal({ error: error.message, stack: error.stack }, 'the server cannot go on')
-    this.#parts?.node.stop()
-    this.#parts?.listener.terminate()
+    this.#cut()
     this.#serving.reject(error)
     this.#ending.reject(error)
   }
 
+  #cut(): void {
+    this.#incarnation?.node.stop()
+    this.#listeners.peers?.stop()
+    this.#listeners.clients.terminate()
+    this.#listeners.admin.close()
+  }
+
+  /** It could not listen: nothing of it may stay behind. */
+  async #abandon(): Promise<void> {
+    this.#cut()
+    if (!this.#hasFailed) await this.#incarnation?.storage.close()
+    await this.#hasher.stop()
+  }
+
   async #stop(): Promise<void> {
-    if (this.#parts === null || this.#hasFailed) return this.stopped
+    await this.#restarting
+    if (this.#incarnation === null || this.#hasFailed) return this.stopped
     this.#serving.reject(new Error('the server was stopped before it served'))
-    const { node, storage, listener } = this.#parts
-    const allGone = listener.stopListening()
+    const { node, storage } = this.#incarnation
+    const { clients } = this.#listeners
+    const allGone = clients.stopListening()
     node.input({ input: 'shutdown' })
     const grace = setTimeout(() => {
-      this.#log.warn({ connections: listener.size }, 'clients that do not read are cut off')
-      listener.terminate()
+      this.#log.warn({ connections: clients.size }, 'clients that do not read are cut off')
+      clients.terminate()
     }, shutdownGraceMs)
-    await allGone
+    await Promise.all([allGone, this.#retired.promise])
     clearTimeout(grace)
-    node.stop()
-    listener.terminate()
+    this.#cut()
     await Promise.all([storage.close(), this.#hasher.stop()])
     this.#ending.resolve()
   }
 }
 
 const shutdownGraceMs = 3_000
-
-const replicaConfig = (settings: ServerSettings): ReplicaConfig => {
-  const { historyBytesMax, snapshotTxns, sessionTimeoutMsMin, sessionTimeoutMsMax } = settings
-  const serverId = settings.serverId as ServerId
-  return {
-    serverId,
-    voters: [serverId],
-    newEnsembleId: randomUUID(),
-    historyBytesMax: Math.max(historyBytesMax, limits.historyBytesMin),
-    snapshotTxns,
-    sessionTimeoutMsMin,
-    sessionTimeoutMsMax,
-  }
-}
-
-const openData = async ({
-  files,
-  settings: { data, segmentBytes, log },
-  config,
-  server,
-}: {
-  readonly files: Files | null
-  readonly settings: ServerSettings
-  readonly config: ReplicaConfig
-  readonly server: Server
-}): Promise<{ storage: Storage; recovered: Recovered }> => {
-  let opened: OpenedStorage | null = null
-  try {
-    opened = await openStorage({
-      directory: data,
-      files: files ?? undefined,
-      segmentBytes,
-      log: (level, message, fields) => log?.[level](fields, message),
-      onDiskSpace: (ok) => server.diskSpace(ok),
-      onFatal: (error) => server.fail(error),
-    })
-    const recovery = new Recovery(config)
-    const recovered = recovery.finish(await opened.recover(recovery))
-    checkIdentity(recovered, config, data)
-    return { storage: opened.storage, recovered }
-  } catch (error) {
-    await opened?.storage.close()
-    throw startErrorOf(error)
-  }
-}
-
-const checkIdentity = ({ hardState }: Recovered, config: ReplicaConfig, data: string): void => {
-  if (hardState.serverId === config.serverId && hardState.voters.join() === config.voters.join()) {
-    return
-  }
-  throw new StartError(
-    'options',
-    `${data} belongs to server ${hardState.serverId} of ${hardState.voters.join(', ')}: ` +
-      'start it as that one, or name another directory.',
-    { option: 'data' },
-  )
-}
-
-const startErrorOf = (error: unknown): unknown => {
-  if (error instanceof DamageError) return new StartError('damage', error.message, { cause: error })
-  if (error instanceof DataDirectoryError) {
-    const code = error.problem === 'noPermission' ? 'permission' : 'dataDirectory'
-    return new StartError(code, error.message, { cause: error, option: 'data' })
-  }
-  return error
-}
 
 const withResolvers = <T>(): {
   promise: Promise<T>

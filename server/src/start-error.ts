@@ -8,7 +8,10 @@ export type StartErrorCode =
   | 'options'
 
 /** The options that may have to be another, or have to be given, for a server to start. */
-export type StartErrorOption = 'data' | 'host' | 'clientPort' | 'insecure'
+export type StartErrorOption = 'data' | 'host' | ListenerPort | 'insecure' | 'serverId'
+
+/** The ports of the three listeners. */
+export type ListenerPort = 'clientPort' | 'peerPort' | 'adminPort'
 
 /** A server cannot start; the message is one sentence that says what to do. */
 export class StartError extends Error {
@@ -32,20 +35,21 @@ export class StartError extends Error {
 export const listenError = (
   error: NodeJS.ErrnoException,
   { host, port }: { readonly host: string; readonly port: number },
+  option: ListenerPort,
 ): StartError => {
   switch (error.code) {
     case 'EADDRINUSE':
       return new StartError(
         'portInUse',
         `port ${port} on ${host} is in use: stop what listens there, or choose another.`,
-        { cause: error, option: 'clientPort' },
+        { cause: error, option },
       )
     case 'EACCES':
     case 'EPERM':
       return new StartError(
         'permission',
         `this user may not listen on port ${port}: choose one above 1023.`,
-        { cause: error, option: 'clientPort' },
+        { cause: error, option },
       )
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':

@@ -5,7 +5,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ONCE-1',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: "if (xid <= Math.max(session.ackedXid, request.ackedXid)) return { decision: 'stale' }",
+    before:
+      "if (xid <= Math.max(session.ackedXid, request.ackedXid)) return { decision: 'settled' }",
     after: '',
     test: 'test/dist/server/core/pipeline/once.test.js',
   },
@@ -19,15 +20,15 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ONCE-2',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: 'if (result !== undefined) return { decision',
-    after: 'if (result?.failure === null) return { decision',
+    before: 'session.results.get(xid) !== undefined)',
+    after: 'session.results.get(xid)?.failure === null)',
     test: 'test/dist/server/core/pipeline/once.test.js',
   },
   {
     rule: 'ONCE-3',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: "if (outstanding?.xids.has(xid) === true) return { decision: 'proposed' }",
-    after: '',
+    before: 'const isOutstanding = outstanding?.xids.has(xid) === true',
+    after: 'const isOutstanding = outstanding?.xids.has(xid) === true && xid < 0',
     test: 'test/dist/server/core/pipeline/once.test.js',
   },
   {
@@ -62,8 +63,9 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ONCE-7',
     file: 'server/src/core/pipeline/serving.ts',
-    before: 'request.answer = this.#refusal(refusal)',
-    after: 'connection.refused(request.frame.xid)\n      request.answer = this.#refusal(refusal)',
+    before: 'const refusal = validate(request.frame.op)',
+    after: `const isNew = connection.repliedXid < request.frame.xid
+    const refusal = isNew ? validate(request.frame.op) : null`,
     test: 'test/dist/server/core/pipeline/once.test.js',
   },
   {
@@ -75,16 +77,16 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'ONCE-9',
-    file: 'server/src/core/pipeline/serving.ts',
-    before: 'if (isTransient(decided.failure.code)) connection',
-    after: 'if (!isTransient(decided.failure.code)) connection',
+    file: 'server/src/core/pipeline/leadership.ts',
+    before: 'isTransient(decision.failure.code)',
+    after: '!isTransient(decision.failure.code)',
     test: 'test/dist/server/core/pipeline/once.test.js',
   },
   {
     rule: 'ONCE-9',
-    file: 'server/src/core/pipeline/connection.ts',
-    before: 'if (xid > this.refusedXid) this.refusedXid',
-    after: 'this.refusedXid',
+    file: 'server/src/core/pipeline/leadership.ts',
+    before: 'if (isPassing && xid > home.refusedXid) home',
+    after: 'if (isPassing) home',
     test: 'test/dist/server/core/pipeline/once.test.js',
   },
   {
@@ -111,7 +113,7 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ONCE-12',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: 'session.results.beyond(request.ackedXid)',
+    before: 'session.results.beyond(ackedXid)',
     after: 'session.results.beyond(session.ackedXid)',
     test: 'test/dist/server/core/pipeline/once-results.test.js',
   },
@@ -174,15 +176,15 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ONCE-17',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: '.liveResultBytes + this.#outstandingBytes',
+    before: '.liveResultBytes + this.#writes.bytes',
     after: '.liveResultBytes',
     test: 'test/dist/server/core/pipeline/once-results.test.js',
   },
   {
     rule: 'ONCE-17',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: "return bytes > 0 ? { decision: 'held' }",
-    after: "return bytes >= 0 ? { decision: 'held' }",
+    before: "if (bytes > 0) return { decision: 'held'",
+    after: "if (bytes >= 0) return { decision: 'held'",
     test: 'test/dist/server/core/pipeline/once-results.test.js',
   },
   {
@@ -202,7 +204,7 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ONCE-18',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: 'this.acked(sessionId, connect.ackedXid)',
+    before: 'this.acked(claim.sessionId, claim.ackedXid)',
     after: '',
     test: 'test/dist/server/core/pipeline/once-results.test.js',
   },
@@ -266,7 +268,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'LIMIT-10',
     file: 'server/src/core/replica.ts',
-    before: "if (connection.paused === 'serverLoad') this.#leadership?.touch(connection.sessionId)",
+    before:
+      "if (connection.paused === 'serverLoad') this.#leaders.port?.touch(connection.sessionId)",
     after: '',
     test: 'test/dist/server/core/pipeline/limits.test.js',
   },
@@ -357,15 +360,16 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ONCE-9',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: 'if (request.overtakes) return',
-    after: 'if (request.overtakes && xid < 0) return',
+    before: 'if (request.refusedSeen < home.refusedXid) {',
+    after: 'if (request.refusedSeen < home.refusedXid && xid < 0) {',
     test: 'test/dist/server/core/pipeline/once.test.js',
   },
   {
     rule: 'ONCE-9',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: "if (!this.#isNewest(sessionId, request.attach)) return refused('sessionMoved')",
-    after: "if (request.overtakes) return refused('throttled')",
+    before: "if (home === undefined) return refused('sessionMoved')",
+    after: `if (home === undefined) return refused('sessionMoved')
+    if (request.refusedSeen < home.refusedXid) return refused('throttled')`,
     test: 'test/dist/server/core/pipeline/once.test.js',
   },
 ]

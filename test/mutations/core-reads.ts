@@ -12,8 +12,10 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'READ-2',
     file: 'server/src/core/pipeline/serving.ts',
-    before: 'if (request.answer !== null) return true',
-    after: "if (request.kind === 'read') this.#answerRead(connection, request)",
+    before: `if (request.answer !== null) return
+    switch`,
+    after: `if (request.kind === 'read') request.answer = this.#answering.read(connection, request)
+    switch`,
     test: 'test/dist/server/core/pipeline/reads.test.js',
   },
   {
@@ -172,7 +174,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'ACL-4',
-    file: 'server/src/core/pipeline/serving.ts',
+    file: 'server/src/core/pipeline/answering.ts',
     before: 'if (!known) connection.identities =',
     after: 'if (known) connection.identities =',
     test: 'test/dist/server/core/pipeline/acl.test.js',
@@ -249,16 +251,18 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'ACL-13',
-    file: 'server/src/core/pipeline/serving.ts',
+    file: 'server/src/core/pipeline/answering.ts',
     before: 'if (!known && connection.identities.length > limits.identitiesMax) {',
     after: 'if (!known && connection.identities.length >= limits.identitiesMax) {',
     test: 'test/dist/server/core/pipeline/acl.test.js',
   },
   {
     rule: 'ERROR-1',
-    file: 'server/src/core/pipeline/serving.ts',
-    before: "return { answer: 'reply', failure: refused, result: null, bytes: 64 }",
-    after: "return { answer: 'reply', failure: refused, result: [], bytes: 64 }",
+    file: 'server/src/core/pipeline/answering.ts',
+    before: `failure: refused,
+  result: null`,
+    after: `failure: refused,
+  result: []`,
     test: 'test/dist/server/core/pipeline/reads.test.js',
   },
   {

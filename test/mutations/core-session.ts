@@ -5,15 +5,15 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SESSION-22',
     file: 'server/src/core/pipeline/attaching.ts',
-    before: 'this.#connections.close(connection, refusal)',
-    after: 'this.#creations.delete(key)',
+    before: 'if (connection !== undefined) this.#connections.close(connection, reason)',
+    after: 'if (connection !== undefined) this.#creations.set(key + reason, connection)',
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
     rule: 'SESSION-21',
     file: 'server/src/core/replica.ts',
-    before: 'this.#leadership, { role, epoch })',
-    after: `this.#leadership, { role: 'following', epoch })`,
+    before: 'this.#attaching.confirmed(confirmation, { role, epoch })',
+    after: "this.#attaching.confirmed(confirmation, { role: 'following', epoch })",
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
@@ -26,8 +26,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SESSION-1',
     file: 'server/src/core/pipeline/attaching.ts',
-    before: "connect, step: 'creation', resumes: false }",
-    after: "connect, step: 'creation', resumes: true }",
+    before: 'connect, resumes: false }',
+    after: 'connect, resumes: true }',
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
@@ -54,44 +54,43 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SESSION-3',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: 'if (this.#newNonces.has(key)) return null',
-    after: '',
+    before: 'if (isKnown || this.#newNonces.has(key)) return null',
+    after: 'if (isKnown) return null',
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
     rule: 'SESSION-4',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: '#isNewest(sessionId, connect.attach)) return false',
-    after:
-      '#isNewest(sessionId, connect.attach) || this.isClosing(sessionId) === false) return false',
+    before: "if (verdict !== 'granted') return verdict",
+    after: "if (verdict !== 'granted' || claim.attach > 1) return 'moved'",
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
     rule: 'SESSION-4',
     file: 'server/src/core/pipeline/attaching.ts',
-    before: "connect, step: 'leader', resumes: true }",
-    after: "connect, step: 'leader', resumes: false }",
+    before: 'connect, resumes: true }',
+    after: 'connect, resumes: false }',
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
     rule: 'SESSION-5',
-    file: 'server/src/core/pipeline/attaching.ts',
-    before: '!sameBytes(known.nonceHash, connect.nonce',
-    after: 'sameBytes(known.nonceHash, connect.nonce.subarray(1)',
+    file: 'server/src/core/pipeline/session-homes.ts',
+    before: ' || !sameBytes(session.nonceHash, nonceHash)',
+    after: ' || sameBytes(session.nonceHash, nonceHash.subarray(1))',
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
     rule: 'SESSION-6',
     file: 'server/src/core/pipeline/attaching.ts',
-    before: ' && connect.ensembleId !== ensembleId) {',
-    after: ' && ensembleId === null) {',
+    before: 'connect.ensembleId !== this.#state.ensembleId',
+    after: 'this.#state.ensembleId === null',
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
     rule: 'SESSION-7',
-    file: 'server/src/core/pipeline/attaching.ts',
-    before: 'connect.lastZxidSeen > lastApplied.zxid) {',
-    after: 'connect.lastZxidSeen > lastApplied.zxid + 1) {',
+    file: 'server/src/core/pipeline/session-homes.ts',
+    before: 'lastZxidSeen > this.#state.lastApplied.zxid',
+    after: 'lastZxidSeen > this.#state.lastApplied.zxid + 1',
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
@@ -103,9 +102,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'SESSION-9',
-    file: 'server/src/core/pipeline/leadership.ts',
-    before: '#isNewest(sessionId, connect.attach)) return false',
-    after: '#isNewest(sessionId, connect.attach + 1)) return false',
+    file: 'server/src/core/pipeline/session-homes.ts',
+    before: "if (home !== undefined && attach < home.attach) return 'moved'",
+    after: "if (home !== undefined && attach + 1 < home.attach) return 'moved'",
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
@@ -132,15 +131,17 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SESSION-11',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: '#outstandingOf(sessionId).isClosing = true',
-    after: '#outstandingOf(sessionId).isClosing = !expired',
+    before: `    this.#writes.close(sessionId)
+    this.#system(body)`,
+    after: `    if (sessionId < 0) this.#writes.close(sessionId)
+    this.#system(body)`,
     test: 'test/dist/server/core/session/life.test.js',
   },
   {
     rule: 'SESSION-12',
     file: 'server/src/core/pipeline/attaching.ts',
-    before: '#farewell(connection, known as Tombstone',
-    after: "#end(connection, 'unknown'",
+    before: 'else this.#farewell(connection, tombstone)',
+    after: "else this.#end(connection, 'unknown')",
     test: 'test/dist/server/core/session/life.test.js',
   },
   {
@@ -160,16 +161,16 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SESSION-14',
     file: 'server/src/core/pipeline/serving.ts',
-    before: 'if (this.#leadership?.isClosing(connection.sessionId) === true) return',
-    after: '',
+    before: 'if (isEnding(connection.sessionId)) return connection.unanswerPings(round)',
+    after: 'if (isEnding(connection.sessionId)) connection.unanswerPings(0)',
     test: 'test/dist/server/core/session/life.test.js',
   },
   {
     rule: 'SESSION-15',
     file: 'server/src/core/replica.ts',
     before: "if (frame.frame === 'probe') return this",
-    after:
-      "this.#leadership?.touch(connection.sessionId)\n    if (frame.frame === 'probe') return this",
+    after: `this.#leaders.port?.touch(connection.sessionId)
+    if (frame.frame === 'probe') return this`,
     test: 'test/dist/server/core/session/life.test.js',
   },
   {
@@ -209,9 +210,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'SESSION-19',
-    file: 'server/src/core/pipeline/leadership.ts',
-    before: "if (!this.#isNewest(sessionId, request.attach)) return refused('sessionMoved')",
-    after: '',
+    file: 'server/src/core/pipeline/session-homes.ts',
+    before: 'home?.answers === answers && home.attach === attach ?',
+    after: 'home?.answers === answers && attach > 0 ?',
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
@@ -224,15 +225,15 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SESSION-20',
     file: 'server/src/core/pipeline/attaching.ts',
-    before: 'of waiting) this.#farewell(connection, ended)',
-    after: 'of waiting) this.#claims.delete(connection)',
+    before: 'if (isOfSession) this.#refuse(claiming, phase.connect)',
+    after: 'if (isOfSession) this.#claims.delete(claiming.id)',
     test: 'test/dist/server/core/session/life.test.js',
   },
   {
     rule: 'SESSION-14',
-    file: 'server/src/core/pipeline/attaching.ts',
-    before: ' && !leadership.isClosing(claim.sessionId)',
-    after: ' && leadership !== null',
+    file: 'server/src/core/pipeline/leader-desk.ts',
+    before: "if (this.#leadership.isEnding(claim.sessionId)) return 'ending'",
+    after: '',
     test: 'test/dist/server/core/session/life.test.js',
   },
   {

@@ -54,14 +54,7 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'STREAM-6',
     file: 'server/src/core/pipeline/watching.ts',
-    before: '(nextZxidFor(stream) - 1) as Zxid',
-    after: 'stream.position.zxid',
-    test: 'test/dist/server/core/watch/stream-log.test.js',
-  },
-  {
-    rule: 'STREAM-6',
-    file: 'server/src/core/pipeline/watching.ts',
-    before: 'if (txns === null) this.#gap(stream, (nextZxidFor(stream) - 1) as Zxid)',
+    before: 'if (txns === null) this.#gap(stream, stream.position.zxid)',
     after: 'if (txns === null) this.#finish(stream)',
     test: 'test/dist/server/core/watch/stream-resume.test.js',
   },
@@ -179,9 +172,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'STREAM-17',
-    file: 'server/src/core/pipeline/serving.ts',
-    before: ".answer = this.#result('unwatch', {}, 8)",
-    after: ".answer = this.#refusal(failure('noWatcher'))",
+    file: 'server/src/core/pipeline/answering.ts',
+    before: "return resultOf('unwatch', {}, 8)",
+    after: "return refusalOf(failure('noWatcher'))",
     test: 'test/dist/server/core/watch/streams.test.js',
   },
   {

@@ -95,9 +95,10 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'WATCH-10',
-    file: 'server/src/core/pipeline/serving.ts',
-    before: 'if (isFailure(answer)) {',
-    after: 'if (isFailure(answer)) {\n      this.#watch(connection, op)',
+    file: 'server/src/core/pipeline/answering.ts',
+    before: 'if (isFailure(answer)) return refusalOf(answer)',
+    after: `if (isFailure(answer)) this.#watch(connection, op)
+    if (isFailure(answer)) return refusalOf(answer)`,
     test: 'test/dist/server/core/watch/one-shot.test.js',
   },
   {

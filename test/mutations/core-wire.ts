@@ -12,8 +12,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'WIRE-19',
     file: 'server/src/core/replica.ts',
-    before: 'this.#isShuttingDown ? undefined : this.#serving',
-    after: 'this.#serving',
+    before: 'if (this.#shutdownMs !== null) return\n        return',
+    after: 'return',
     test: 'test/dist/server/core/session/bad-input.test.js',
   },
   {

@@ -315,4 +315,25 @@ export const mutations: readonly Mutation[] = [
     after: 'await attempted<void>((done) => files.syncDirectory(directory, done))',
     test: 'test/dist/server/runtime/storage/failed-write.test.js',
   },
+  {
+    rule: 'DISK-37',
+    file: 'server/src/runtime/storage/recovery.ts',
+    before: '.filter(({ generation }) => generation >= since)',
+    after: '.filter(({ generation }) => generation >= since - 1)',
+    test: 'test/dist/server/runtime/storage/snapshot-transfer.test.js',
+  },
+  {
+    rule: 'DISK-35',
+    file: 'server/src/runtime/storage/snapshot-saver.ts',
+    before: 'this.#newestWhole = options.loaded',
+    after: 'this.#newestWhole = null',
+    test: 'test/dist/server/runtime/storage/snapshot-transfer.test.js',
+  },
+  {
+    rule: 'DISK-36',
+    file: 'server/src/runtime/storage/snapshot-transfer.ts',
+    before: 'if (header.zxid !== zxid) throw',
+    after: 'if (header.zxid !== zxid && zxid < 0) throw',
+    test: 'test/dist/server/runtime/storage/snapshot-transfer.test.js',
+  },
 ]

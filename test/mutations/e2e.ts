@@ -72,10 +72,10 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'PROTO-10',
-    file: 'server/src/core/pipeline/leadership.ts',
-    before: "if (xid <= Math.max(session.ackedXid, request.ackedXid)) return { decision: 'stale' }",
-    after: "if (xid <= 0) return { decision: 'stale' }",
-    test: rawSession,
+    file: 'server/src/core/pipeline/answering.ts',
+    before: 'if (frame.xid <= Math.max(session.ackedXid, ackedXid)) return',
+    after: 'if (frame.xid <= Math.max(session.ackedXid * 0, ackedXid * 0)) return',
+    test: 'test/dist/e2e/raw-session.test.js',
   },
   {
     rule: 'PROTO-11',
@@ -130,19 +130,18 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'E2E-2',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: "if (result !== undefined) return { decision: 'answered', result }",
-    after:
-      "if (result?.failure !== undefined && result.failure !== null) return refused('notExecuted')",
-    test: kill,
+    before: 'session.results.get(xid) !== undefined)',
+    after: 'session.results.get(xid)?.failure === null)',
+    test: 'test/dist/e2e/kill.test.js',
   },
   {
     // Acknowledged before it is written; at once after it, one run in ten would not see it.
     rule: 'E2E-3',
     file: 'server/src/runtime/node.ts',
-    before: "return storage.persist(effect, () => this.input({ input: 'persisted', ticket }))",
+    before: 'return storage.persist(effect, () => {',
     after:
       'setTimeout(() => storage.persist(effect, () => undefined), 5)\n' +
-      "        return this.input({ input: 'persisted', ticket })",
+      '        return void setImmediate(() => {',
     test: kill,
   },
   {
@@ -161,9 +160,9 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'E2E-5',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: "if (result !== undefined) return { decision: 'answered', result }",
-    after: "if (result !== undefined && xid % 2 === 0) return { decision: 'answered', result }",
-    test: kill,
+    before: 'session.results.get(xid) !== undefined)',
+    after: '(session.results.get(xid) !== undefined && xid % 2 === 0))',
+    test: 'test/dist/e2e/kill.test.js',
   },
   {
     rule: 'E2E-6',

@@ -7,4 +7,6 @@ export interface Mutation {
   readonly after: string
   /** The compiled test that names the rule. */
   readonly test: string
+  /** Of simulated worlds that show it, when the test takes seeds. */
+  readonly seeds?: readonly number[]
 }

@@ -164,9 +164,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'SERVER-11',
-    file: server,
-    before: 'directory: data,',
-    after: 'directory: `${data}/${process.hrtime.bigint()}`,',
+    file: 'server/src/incarnation.ts',
+    before: 'directory: settings.data,',
+    after: 'directory: `${settings.data}/${process.hrtime.bigint()}`,',
     test: compiled('server'),
   },
   {
@@ -201,15 +201,15 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SERVER-13',
     file: 'server/src/runtime/node.ts',
-    before: '!this.#replica.isServing',
-    after: `this.#replica.status.role !== 'leading'`,
+    before: 'return this.#replica.isServing\n',
+    after: `return this.#replica.status.role === 'leading'\n`,
     test: 'test/dist/server/runtime/node.test.js',
   },
   {
     rule: 'SERVER-14',
     file: 'server/src/server-options.ts',
-    before: 'sessionTimeoutMsMin <= sessionTimeoutMsMax',
-    after: 'sessionTimeoutMsMin > 0 * sessionTimeoutMsMax',
+    before: 'if (sessionTimeoutMsMin > sessionTimeoutMsMax) {',
+    after: 'if (sessionTimeoutMsMin > Infinity * sessionTimeoutMsMax) {',
     test: 'test/dist/server/cli/serve-config.test.js',
   },
   {

@@ -16,6 +16,11 @@ import type { Mutation } from './mutation.js'
 
 export type Verdict = 'caught' | 'survived' | 'does not fit' | 'does not build'
 
+interface Trial {
+  readonly verdict: Verdict
+  readonly output: string
+}
+
 /** A copy of the sources, built, where one mutation after the other is tried. */
 export class ScratchCopy implements Disposable {
   readonly #root = scratchCopy()
@@ -25,28 +30,33 @@ export class ScratchCopy implements Disposable {
   }
 
   /** Builds the sources with the mutation, runs its test, and puts the sources back. */
-  judge({ rule, file, before, after, test }: Mutation): Verdict {
+  judge(mutation: Mutation): Verdict {
+    return this.try(mutation).verdict
+  }
+
+  /** The same, with all that the test has printed. */
+  try({ rule, file, before, after, test, seeds = [] }: Mutation): Trial {
     const path = join(this.#root, file)
     const source = readFileSync(path, 'utf8')
-    if (source.split(before).length !== 2) return 'does not fit'
+    if (source.split(before).length !== 2) return { verdict: 'does not fit', output: '' }
     writeFileSync(
       path,
       source.replace(before, () => after),
     )
     try {
-      if (!this.#build()) return 'does not build'
-      const run = spawnSync(process.execPath, [join(this.#root, test)], {
+      if (!this.#build()) return { verdict: 'does not build', output: '' }
+      const run = spawnSync(process.execPath, [join(this.#root, test), ...seeds.map(String)], {
         cwd: this.#root,
         encoding: 'utf8',
-        timeout: 120_000,
+        timeout: 120_000 + 10_000 * seeds.length,
         // A test that runs in circles hears no other.
         killSignal: 'SIGKILL',
         maxBuffer: 256 * 1024 * 1024,
       })
       const names = new RegExp(`not ok \\d+ - (\\S+ )*${rule}\\b`)
-      return run.status !== 0 && (names.test(run.stdout) || run.signal !== null)
-        ? 'caught'
-        : 'survived'
+      const isStuck = run.signal !== null && seeds.length === 0
+      const isCaught = run.status !== 0 && (names.test(run.stdout) || isStuck)
+      return { verdict: isCaught ? 'caught' : 'survived', output: run.stdout }
     } finally {
       writeFileSync(path, source)
     }

@@ -1,17 +1,22 @@
-import type { ClientFrame, ServerFrame, ServerId, Zxid } from '@conclave/protocol'
+import { createHash } from 'node:crypto'
+import type { ClientFrame, ServerFrame, ServerId, SessionId, Zxid } from '@conclave/protocol'
 import { clientMessages, messageCodec, serverMessages } from '@conclave/protocol/codec'
 import { type PeerFrame, peerFrameSchema } from '@conclave/protocol/peer'
 import type { Persist, SendClient, SendPeer, Trace } from '#server/core/effect.js'
 import type { ConnectionId, LinkId, Ticket } from '#server/core/input.js'
 import type { Recovered } from '#server/core/recovery.js'
-import { invariants, type Sight } from './invariants/index.js'
+import { DamageError } from '#server/runtime/storage/damage-error.js'
+import { DataDirectoryError } from '#server/runtime/storage/data-directory-error.js'
+import { type Invariant, invariants, type Sight } from './invariants/index.js'
 import { Ledger } from './ledger.js'
 import type { End, Link } from './link.js'
 import { Network, type Place } from './network.js'
 import type { Random } from './random.js'
 import type { Schedule } from './schedule.js'
 import { SimClock } from './sim-clock.js'
-import { SimServer, type Surroundings } from './sim-server.js'
+import { SimServer } from './sim-server.js'
+import { Sometimes } from './sometimes.js'
+import type { Surroundings } from './surroundings.js'
 import type { Swarm } from './swarm.js'
 import type { TraceHash } from './trace-hash.js'
 import { Violation } from './violation.js'
@@ -33,15 +38,25 @@ export class Ensemble implements Surroundings {
   readonly #schedule: Schedule
   readonly #swarm: Swarm
   readonly #hash: TraceHash
-  readonly #invariants = invariants()
+  readonly sometimes: Sometimes
+  readonly #invariants: readonly Invariant[]
   readonly #peerLinks = new Map<string, PeerLink>()
   readonly #clientLinks = new Map<string, Link>()
   readonly #applied = new Map<ServerId, Zxid>()
+  /** A session has expired, for all who look. */
+  onExpired: ((sessionId: SessionId) => void) | null = null
+  #shownZxid = 0
   #lastLink = 0
   #lastConnection = 0
   /** Of servers that stopped themselves: a broken invariant inside, or damage. */
   readonly failures: { readonly server: ServerId; readonly error: Error }[] = []
   violation: Violation | null = null
+  /** How often any server entered or left an established leadership. */
+  roleChanges = 0
+  /** How many servers ended as they were asked to. */
+  handovers = 0
+  /** A process has ended, as it must, for a fault of its disk. */
+  onDiskFailure: (server: SimServer, error: Error) => void = () => undefined
   /** Set when promises may have moved. */
   hasPromised = false
 
@@ -49,18 +64,22 @@ export class Ensemble implements Surroundings {
     this.#swarm = swarm
     this.#schedule = schedule
     this.#hash = hash
+    this.sometimes = new Sometimes(() => schedule.nowMs)
+    this.#invariants = [...invariants(() => schedule.nowMs), this.sometimes]
     this.network = new Network(schedule, random.split('network'), swarm.network)
-    const voters = Array.from({ length: swarm.servers }, (_, index) => (index + 1) as ServerId)
-    this.ledger = new Ledger(voters)
-    this.servers = voters.map((serverId) => {
+    const count = swarm.servers + swarm.observers
+    const ids = Array.from({ length: count }, (_, index) => (index + 1) as ServerId)
+    const [voters, observers] = [ids.slice(0, swarm.servers), ids.slice(swarm.servers)]
+    this.ledger = new Ledger(voters, observers)
+    this.servers = ids.map((serverId) => {
       const dice = random.split(`server ${serverId}`)
       const clock = new SimClock(schedule, dice.split('clock'), swarm.clockDriftMax)
       const options = {
         serverId,
         voters,
-        snapshotTxns: Number.MAX_SAFE_INTEGER,
-        historyBytesMax: 1e9,
-        segmentBytes: 65_536,
+        observers,
+        historyBytesMax: swarm.historyBytesMax,
+        ...swarm.log,
         diskMsMean: swarm.diskMsMean,
       }
       return new SimServer(options, clock, schedule, dice, this)
@@ -88,6 +107,7 @@ export class Ensemble implements Surroundings {
   lostProcess(server: SimServer): void {
     const place = serverPlace(server.id)
     this.#hash.add('down', server.id)
+    this.#see({ sight: 'leftRole', server: server.id })
     this.network.reset((places) => places.includes(place))
   }
 
@@ -106,6 +126,7 @@ export class Ensemble implements Surroundings {
       },
       lost: () => {
         this.#clientLinks.delete(`${id}:${connection}`)
+        this.#see({ sight: 'clientLost', server: id, connection })
         if (isSame()) server.input({ input: 'clientLost', connection })
       },
     }
@@ -126,7 +147,7 @@ export class Ensemble implements Surroundings {
   }
 
   started(server: SimServer, recovered: Recovered): void {
-    this.ledger.log(server.id).restarted(recovered)
+    this.ledger.log(server.id).restarted(recovered, this.ledger.committed)
     this.#applied.set(server.id, recovered.state.lastApplied.zxid)
     this.#hash.add('started', server.id, recovered.state.lastApplied.zxid)
     this.#see({ sight: 'started', server: server.id, recovered })
@@ -153,6 +174,7 @@ export class Ensemble implements Surroundings {
     this.#hash.add('applied', server.id, status.zxid)
     for (let zxid = before + 1; zxid <= status.zxid; zxid++) {
       this.#see({ sight: 'applied', server: server.id, zxid: zxid as Zxid })
+      this.#tellExpiry(zxid)
     }
     this.#applied.set(server.id, status.zxid)
     const { zxid, digest } = status
@@ -160,14 +182,16 @@ export class Ensemble implements Surroundings {
   }
 
   traced(server: SimServer, trace: Trace): void {
+    this.#see({ sight: 'traced', server: server.id, trace })
     if (trace.trace !== 'roleChanged') return
+    this.roleChanges += 1
     this.#hash.add(trace.role, server.id, trace.epoch)
-    if (trace.role !== 'leading') return
+    if (trace.role !== 'leading') return this.#see({ sight: 'leftRole', server: server.id })
     this.#see({ sight: 'established', server: server.id, epoch: trace.epoch })
   }
 
   sendPeer(server: SimServer, { to, link, frames }: SendPeer): void {
-    for (const frame of frames) this.#see({ sight: 'sent', server: server.id, frame })
+    for (const frame of frames) this.#see({ sight: 'sent', server: server.id, to, frame })
     const found = this.#peerLinks.get(pairOf(server.id, to))
     if (found === undefined || found.id !== link) return
     const message = this.#swarm.codec ? peerMessages.encode(frames) : frames
@@ -175,6 +199,9 @@ export class Ensemble implements Surroundings {
   }
 
   sendClient(server: SimServer, { connection, frames }: SendClient): void {
+    for (const frame of frames) {
+      this.#see({ sight: 'serverFrame', server: server.id, connection, frame })
+    }
     const link = this.#clientLinks.get(`${server.id}:${connection}`)
     link?.send(1, this.#swarm.codec ? serverMessages.encode(frames) : frames)
   }
@@ -190,11 +217,29 @@ export class Ensemble implements Surroundings {
     // Its frames are small and few: nothing is held back in the network of the simulator.
   }
 
+  restarting(server: SimServer): void {
+    this.#hash.add('restart', server.id)
+    this.#see({ sight: 'restarting', server: server.id })
+    this.lostProcess(server)
+  }
+
+  corrupted(server: SimServer): void {
+    this.#see({ sight: 'corrupted', server: server.id })
+  }
+
+  stopped(server: SimServer): void {
+    this.handovers += 1
+    this.#hash.add('stopped', server.id)
+    this.lostProcess(server)
+    this.#schedule.after(standstillMs, () => server.start())
+  }
+
   ended(server: SimServer, error: Error): void {
     if (error instanceof Violation) this.violation ??= error
     if (error instanceof Violation) return
-    this.failures.push({ server: server.id, error })
     this.lostProcess(server)
+    if (server.disk.isBad && isOfTheDisk(error)) this.onDiskFailure(server, error)
+    else this.failures.push({ server: server.id, error })
   }
 
   promised(): void {
@@ -234,7 +279,9 @@ export class Ensemble implements Surroundings {
 
   #clientSent(server: SimServer, connection: ConnectionId, message: ClientMessage): void {
     const frames = message instanceof Uint8Array ? clientMessages.decode(message) : message
-    for (const frame of frames) {
+    for (const sent of frames) {
+      this.#see({ sight: 'clientFrame', server: server.id, connection, frame: sent })
+      const frame = sent.frame === 'connect' ? { ...sent, nonce: hashOf(sent.nonce) } : sent
       server.input({ input: 'clientFrame', connection, frame, bytes: 100 })
     }
   }
@@ -243,6 +290,14 @@ export class Ensemble implements Surroundings {
     return message instanceof Uint8Array
       ? serverMessages.decode(message)
       : (message as readonly ServerFrame[])
+  }
+
+  /** Once for each, when the first server shows it. */
+  #tellExpiry(zxid: number): void {
+    if (zxid <= this.#shownZxid) return
+    this.#shownZxid = zxid
+    const body = this.ledger.committed[zxid - 1]?.body
+    if (body?.body === 'closeSession' && body.expired) this.onExpired?.(body.closedSession)
   }
 
   #see(sight: Sight): void {
@@ -264,7 +319,15 @@ type ClientMessage = Uint8Array | readonly ClientFrame[]
 
 const peerMessages = messageCodec(peerFrameSchema)
 
+/** As the runtime of a server does with what a client sends. */
+const hashOf = (nonce: Uint8Array): Uint8Array => createHash('sha256').update(nonce).digest()
+
 const pairOf = (a: ServerId, b: ServerId): string => `${Math.min(a, b)}-${Math.max(a, b)}`
+
+/** From the end of a server that was asked to end to its next start. */
+const standstillMs = 1_000
+const isOfTheDisk = (error: Error): boolean =>
+  error instanceof DamageError || error instanceof DataDirectoryError || 'code' in error
 
 /** What was sent to a client before a close has this long to arrive. */
 const closeMs = 1_000

@@ -1,11 +1,24 @@
 /**
  * Simulates ensembles: each seed is a world with its own servers, clients, network and faults.
+ * Ends with a non-zero code when a promise was broken, or the run proves less than it should.
  *
- * Usage: npm run sim -- --seed N [--trace]     replays one world
- *        npm run sim -- --seeds N [--from N]   runs many
+ * Usage: npm run sim -- --seed N [--trace]            replays one world
+ *        npm run sim -- --seed N --shrink             finds the smallest world that fails alike
+ *        npm run sim -- --seeds N [--from N] [--json] runs many
+ *
+ * --seconds S        of faults, before everything is mended (120)
+ * --without A,B      leaves out these fault classes; the others strike as they would
+ * --jobs N           threads (1)
+ * --occasions N      demands that each rare event came up N times in the run
  */
+import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { type Outcome, runWorld } from './world.js'
+import { Worker } from 'node:worker_threads'
+import { Report, type Summary } from './report.js'
+import { type FaultKind, faultKinds } from './swarm.js'
+import { shrink } from './shrink.js'
+import { runWorld, type WorldOptions } from './world.js'
+import type { Share } from './world-worker.js'
 
 const { values } = parseArgs({
   options: {
@@ -13,38 +26,56 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '100' },
     from: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '120' },
+    without: { type: 'string', default: '' },
+    jobs: { type: 'string', default: '1' },
+    occasions: { type: 'string', default: '0' },
     trace: { type: 'boolean', default: false },
+    shrink: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
+const names = values.without.split(',').filter((name) => name !== '')
+const strange = names.find((name) => !faultKinds.some((kind) => kind === name))
+if (strange !== undefined) throw new Error(`no fault class ${strange}: ${faultKinds.join(', ')}`)
+const without = new Set(names as FaultKind[])
 const first = Number(values.seed ?? values.from)
 const count = values.seed === undefined ? Number(values.seeds) : 1
+const options = { safetyMs: Number(values.seconds) * 1_000, livenessMs: 60_000, without }
+const replayOf = ({ seed, safetyMs, without: left = new Set() }: WorldOptions): string => {
+  const classes = left.size === 0 ? '' : ` --without ${[...left].join(',')}`
+  return `npm run sim -- --seed ${seed} --seconds ${safetyMs / 1_000}${classes} --trace`
+}
+const jobs = count === 1 ? 1 : Number(values.jobs)
 const startedMs = performance.now()
-const totals = { worlds: 0, failed: 0, simulatedMs: 0, operations: 0, acknowledged: 0, faults: 0 }
-for (let seed = first; seed < first + count; seed++) {
-  const safetyMs = Number(values.seconds) * 1_000
-  const trace = values.trace ? { log: print } : {}
-  const outcome: Outcome = await runWorld({ seed, safetyMs, livenessMs: 60_000, ...trace })
-  totals.worlds += 1
-  totals.simulatedMs += outcome.simulatedMs
-  totals.operations += outcome.operations
-  totals.acknowledged += outcome.acknowledged
-  for (const times of outcome.faults.values()) totals.faults += times
-  if (outcome.violation !== null) {
-    totals.failed += 1
-    print(`seed ${seed} ${outcome.hash} ${outcome.violation.message}`)
-  } else if (count === 1) print(JSON.stringify({ ...outcome, faults: [...outcome.faults] }))
+const report = new Report()
+const judged = async (seed: number, outcome: Summary): Promise<void> => {
+  report.add(outcome)
+  if (outcome.violation === null) return
+  print(`seed ${seed} ${outcome.hash} ${outcome.violation}`)
+  print(`replay: ${replayOf({ seed, ...options })}`)
+  if (!values.shrink) return
+  const smallest = await shrink({ seed, ...options })
+  if (smallest !== null) print(`smallest: ${replayOf(smallest)}`)
 }
-const seconds = (performance.now() - startedMs) / 1_000
-const timesReal = Math.round(totals.simulatedMs / 1_000 / seconds)
-if (values.json) print(JSON.stringify({ ...totals, seconds, timesReal }))
-else {
-  print(
-    `${totals.worlds} worlds, ${totals.failed} failed; ` +
-      `${(totals.simulatedMs / 3_600_000).toFixed(1)} simulated hours, ` +
-      `${timesReal} times real time; ` +
-      `${totals.acknowledged} of ${totals.operations} operations, ${totals.faults} faults`,
-  )
+const here = async (): Promise<void> => {
+  for (let seed = first; seed < first + count; seed++) {
+    const log = values.trace ? { log: print } : {}
+    const outcome = await runWorld({ seed, ...options, ...log })
+    await judged(seed, { ...outcome, violation: outcome.violation?.message ?? null })
+  }
 }
-process.exitCode = totals.failed === 0 ? 0 : 1
+const inThread = async (index: number): Promise<void> => {
+  const share: Share = { first: first + index, last: first + count - 1, step: jobs, options }
+  const worker = new Worker(new URL('world-worker.js', import.meta.url), { workerData: share })
+  worker.on('message', (outcome: Summary) => void judged(outcome.seed, outcome))
+  await once(worker, 'exit')
+}
+if (jobs === 1) await here()
+else await Promise.all(Array.from({ length: jobs }, (_, index) => inThread(index)))
+const { user, system } = process.cpuUsage()
+const seconds = { real: (performance.now() - startedMs) / 1_000, cpu: (user + system) / 1e6 }
+print(values.json ? JSON.stringify(report.toJSON(seconds), null, 1) : report.summary(seconds))
+const shortcomings = report.shortcomings(Number(values.occasions))
+for (const shortcoming of shortcomings) print(shortcoming)
+process.exitCode = shortcomings.length === 0 ? 0 : 1

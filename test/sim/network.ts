@@ -21,6 +21,7 @@ export class Network {
   /** "from>to" for every direction that nothing gets through. */
   readonly #blocked = new Set<string>()
   #isCalm = false
+  #factor = 1
 
   constructor(schedule: Schedule, random: Random, options: NetworkOptions) {
     this.#schedule = schedule
@@ -47,6 +48,14 @@ export class Network {
     this.#blocked.add(`${from}>${to}`)
   }
 
+  /** Gets through again what waits for this direction alone. */
+  unblock(from: Place, to: Place): void {
+    this.#blocked.delete(`${from}>${to}`)
+    for (const { places, link } of this.#links) {
+      if (places.includes(from) && places.includes(to)) link.retry()
+    }
+  }
+
   /** Everything gets through again; connections that stood still go on or break. */
   heal(breaks: number): void {
     this.#blocked.clear()
@@ -61,15 +70,21 @@ export class Network {
     for (const { places, link } of this.#links) if (fits(places)) link.break()
   }
 
+  /** Everything takes this many times as long. */
+  slow(factor: number): void {
+    this.#factor = factor
+  }
+
   /** No more messages that take seconds. */
   calm(): void {
     this.#isCalm = true
+    this.#factor = 1
   }
 
   delayMs(): number {
     const { delayMsMin, delayMsMean, tail } = this.#options
     if (!this.#isCalm && this.#random.chance(tail)) return this.#random.between(0, 3_000)
-    return delayMsMin + this.#random.exponential(delayMsMean)
+    return this.#factor * (delayMsMin + this.#random.exponential(delayMsMean))
   }
 
   #path(from: Place, to: Place): Path {

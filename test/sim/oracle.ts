@@ -1,20 +1,27 @@
-import type { Zxid } from '@conclave/protocol'
+import type { OpResult, Zxid } from '@conclave/protocol'
 import type { History, Operation } from './history.js'
+import { hotOperations } from './hot-paths.js'
 import type { Ledger } from './ledger.js'
+import { judgeLinearizability, type LinearizabilityReport } from './linearizability.js'
+import { judgeStreams, judgeWatches } from './watch-oracle.js'
 import { Violation } from './violation.js'
 
 /**
  * The ground truth: the committed log says what happened, and every answer that a client got must
  * agree with it.
  */
-export const judge = (history: History, ledger: Ledger): void => {
+export const judge = (history: History, ledger: Ledger): LinearizabilityReport => {
   const written = tagsOf(ledger)
   const values = valuesOf(ledger)
   for (const operation of history.operations) {
     if (operation.tag !== '') judgeWrite(operation, written.get(operation.tag) ?? [])
-    if (operation.kind === 'getData') judgeRead(operation, values)
+    if (operation.op.op === 'getData') judgeRead(operation, values)
   }
   judgeRealTime(history)
+  judgeWatches(history, ledger)
+  judgeStreams(history, ledger)
+  const wasLogged = (tag: string): boolean => written.has(tag)
+  return judgeLinearizability(hotOperations(history), wasLogged)
 }
 
 /**
@@ -23,15 +30,20 @@ export const judge = (history: History, ledger: Ledger): void => {
  */
 const judgeWrite = (operation: Operation, zxids: readonly Zxid[]): void => {
   const { tag, outcome, result } = operation
-  const state = `${operation.kind} is ${outcome ?? 'unanswered'}`
+  const state = `${operation.op.op} is ${outcome ?? 'unanswered'}`
   const found = `${tag} (${state}) is logged at [${zxids.join()}]`
   if (zxids.length > 1) throw new Violation('C3', found)
   if (outcome === 'done') {
-    const { mzxid } = (result as { stat: { mzxid: Zxid } }).stat
+    const mzxid = mzxidOf(result as OpResult<'setData'> | OpResult<'multi'>)
     if (zxids[0] !== mzxid) throw new Violation('Z4', `${found}, not ${mzxid}`)
   }
   if (outcome === 'refused' && zxids.length > 0) throw new Violation('C3', found)
 }
+
+const mzxidOf = (result: OpResult<'setData'> | OpResult<'multi'>): Zxid | undefined =>
+  'stat' in result
+    ? result.stat.mzxid
+    : result.results.find(({ stat }) => stat !== null)?.stat?.mzxid
 
 /** R4: a read shows the value of its zxid. */
 const judgeRead = (

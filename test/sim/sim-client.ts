@@ -1,22 +1,28 @@
-import type { Op, ServerFrame, ServerId } from '@conclave/protocol'
+import type { Op, ServerFrame, ServerId, SessionId, Zxid } from '@conclave/protocol'
 import type { Effect, Settlement } from '#client/session/effect.js'
 import { SessionMachine } from '#client/session/machine.js'
 import type { ClientConnection, ClientEnd, Ensemble } from './ensemble.js'
-import type { History, Operation } from './history.js'
+import type { History, Operation, StreamRecord } from './history.js'
 import type { Random } from './random.js'
 import type { Schedule } from './schedule.js'
 import type { SimClock } from './sim-clock.js'
+
+/** What a client asks for: one answer, or a stream of what happens. */
+type Token = Operation | StreamRecord
 
 export interface ClientOptions {
   readonly name: string
   readonly servers: readonly ServerId[]
   readonly sessionTimeoutMs: number
+  /** It writes nothing, so that no read of its waits behind a write. */
+  readonly isReader: boolean
 }
 
 /** One client: the real session machine of the SDK on a simulated network. */
 export class SimClient {
   readonly name: string
-  readonly #machine: SessionMachine<Operation>
+  readonly isReader: boolean
+  readonly #machine: SessionMachine<Token>
   readonly #schedule: Schedule
   readonly #clock: SimClock
   readonly #ensemble: Ensemble
@@ -28,7 +34,7 @@ export class SimClient {
   #waiting: (() => void)[] | null = null
 
   constructor(
-    { name, servers, sessionTimeoutMs }: ClientOptions,
+    { name, servers, sessionTimeoutMs, isReader }: ClientOptions,
     parts: {
       readonly schedule: Schedule
       readonly clock: SimClock
@@ -39,6 +45,7 @@ export class SimClient {
   ) {
     const { schedule, clock, random, ensemble, history } = parts
     this.name = name
+    this.isReader = isReader
     this.#schedule = schedule
     this.#clock = clock
     this.#ensemble = ensemble
@@ -59,12 +66,40 @@ export class SimClient {
     return !this.#isDead && state !== 'expired' && state !== 'closed'
   }
 
+  get sessionId(): SessionId {
+    return this.#machine.sessionId
+  }
+
+  get nowMs(): number {
+    return this.#clock.nowMs
+  }
+
+  /** Until when, on its own clock, it has counted on its session so far. */
+  get deadlineMs(): number {
+    return this.#machine.deadlineMs ?? 0
+  }
+
   call(op: Op, operation: Operation): void {
     this.#history.called(operation, this.#schedule.nowMs)
     this.#enter(() => {
       this.#machine.step({ input: 'submit', token: operation, op })
       this.#flushLater()
     })
+  }
+
+  /** Follows all that happens in the tree from now on. */
+  follow(stream: StreamRecord): void {
+    this.#history.opened(stream)
+    this.#enter(() => {
+      const whole = { path: '/', recursive: true, withDetail: false, from: null }
+      this.#machine.step({ input: 'openStream', token: stream, ...whole })
+      this.#flushLater()
+    })
+  }
+
+  /** Ends the session as a program does that is done with it. */
+  close(): void {
+    this.#input({ input: 'close', timeoutMs: 5_000 })
   }
 
   /** The process is gone; what it asked for may or may not happen. */
@@ -107,7 +142,7 @@ export class SimClient {
     this.#armTimer()
   }
 
-  #do(effect: Effect<Operation>): void {
+  #do(effect: Effect<Token>): void {
     switch (effect.effect) {
       case 'send':
         if (this.#connection?.number === effect.connection) {
@@ -123,12 +158,27 @@ export class SimClient {
         return
       case 'settle':
         return this.#settled(effect.token, effect.settlement)
+      case 'event':
+        for (const token of effect.tokens) if ('op' in token) this.#fired(token, effect.event.zxid)
+        return
+      case 'watchesLost':
+        for (const token of effect.tokens) if ('op' in token) token.isWatchLost = true
+        return
+      case 'stream':
+        if ('items' in effect.token) effect.token.items.push(effect.item)
+        return
       default:
         return
     }
   }
 
-  #settled(operation: Operation, settlement: Settlement): void {
+  #fired(operation: Operation, zxid: Zxid): void {
+    this.#history.fired(operation, zxid, this.#connection?.number ?? null)
+  }
+
+  #settled(operation: Token, settlement: Settlement): void {
+    if (!('op' in operation)) return
+    operation.settledOn = this.#connection?.number ?? null
     this.#history.settled(operation, settlement, this.#schedule.nowMs)
   }
 
@@ -152,7 +202,7 @@ export class SimClient {
     this.#flush()
   }
 
-  #input(input: Parameters<SessionMachine<Operation>['step']>[0]): void {
+  #input(input: Parameters<SessionMachine<Token>['step']>[0]): void {
     this.#enter(() => {
       this.#tick()
       this.#machine.step(input)

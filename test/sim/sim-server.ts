@@ -1,40 +1,17 @@
-import type { ServerId } from '@conclave/protocol'
-import type { Persist, SendClient, SendPeer, Trace } from '#server/core/effect.js'
-import type { ConnectionId, Input, LinkId, Ticket } from '#server/core/input.js'
+import { epochZero, type ServerId, type SessionId, type Zxid } from '@conclave/protocol'
+import type { HardState } from '@conclave/protocol/peer'
+import type { Input, LinkId } from '#server/core/input.js'
 import { Recovery, type Recovered } from '#server/core/recovery.js'
 import { Replica } from '#server/core/replica.js'
+import { openDataDirectory } from '#server/runtime/storage/data-directory.js'
+import { writeHardState } from '#server/runtime/storage/hard-state-file.js'
 import { openStorage, type Storage } from '#server/runtime/storage/index.js'
-import { VirtualDisk, type Choose } from '../support/virtual-disk.js'
+import type { Choose } from '../support/virtual-disk.js'
 import type { Random } from './random.js'
 import type { Schedule } from './schedule.js'
 import type { SimClock } from './sim-clock.js'
-
-export interface ServerOptions {
-  readonly serverId: ServerId
-  readonly voters: readonly ServerId[]
-  readonly snapshotTxns: number
-  readonly historyBytesMax: number
-  readonly segmentBytes: number
-  readonly diskMsMean: number
-}
-
-/** Whoever watches and carries: the ensemble around one server. */
-export interface Surroundings {
-  started(server: SimServer, recovered: Recovered): void
-  persisting(server: SimServer, effect: Persist): void
-  persisted(server: SimServer, ticket: Ticket): void
-  /** Some input was stepped, or the effects were carried out: the state may have moved. */
-  moved(server: SimServer): void
-  traced(server: SimServer, trace: Trace): void
-  sendPeer(server: SimServer, effect: SendPeer): void
-  sendClient(server: SimServer, effect: SendClient): void
-  closeClient(server: SimServer, connection: ConnectionId): void
-  pauseClient(server: SimServer, connection: ConnectionId, paused: boolean): void
-  /** The process has ended by itself. */
-  ended(server: SimServer, error: Error): void
-  /** Promises may have moved: they must settle before the next event. */
-  promised(): void
-}
+import { SimDisk } from './sim-disk.js'
+import type { ServerOptions, Surroundings } from './surroundings.js'
 
 /** One server of the ensemble: a disk and clocks that outlive the processes on them. */
 export class SimServer {
@@ -44,11 +21,15 @@ export class SimServer {
   readonly #schedule: Schedule
   readonly #random: Random
   readonly #around: Surroundings
-  #disk: VirtualDisk
+  readonly disk: SimDisk
   #process: Process | null = null
   #starts = 0
   #waiting: (() => void)[] | null = null
-  #diskFactor = 1
+  /** A process that is ending; another one may be due meanwhile. */
+  #closing: { readonly process: Process; isStartDue: boolean } | null = null
+  #isRetired = false
+  /** What a rejoining server finds on its new disk. */
+  #rejoining: HardState | null = null
 
   constructor(
     options: ServerOptions,
@@ -63,20 +44,19 @@ export class SimServer {
     this.#schedule = schedule
     this.#random = random
     this.#around = around
-    this.#disk = this.#freshDisk()
+    this.disk = new SimDisk(options.diskMsMean, schedule, random, (task) => {
+      this.enter(task)
+      around.promised()
+    })
   }
 
   get isUp(): boolean {
-    return this.#process !== null
+    return this.#process !== null || this.#closing !== null
   }
 
   /** Of the running process; null before it has recovered. */
   get replica(): Replica | null {
     return this.#process?.replica ?? null
-  }
-
-  get disk(): VirtualDisk {
-    return this.#disk
   }
 
   get starts(): number {
@@ -88,30 +68,62 @@ export class SimServer {
   }
 
   start(): void {
-    if (this.#process !== null) return
+    if (this.#closing !== null) this.#closing.isStartDue = true
+    if (this.isUp || this.#isRetired) return
     this.#starts += 1
-    const process: Process = { number: this.#starts, replica: null, storage: null, isDue: false }
+    const nothing = { replica: null, storage: null, state: null }
+    const process: Process = { number: this.#starts, ...nothing, isDue: false }
     this.#process = process
     this.#around.promised()
     this.#recover(process).catch((error: unknown) => this.#end(process, error as Error))
   }
 
+  /** SIGTERM: it ends when it owes nothing any more. */
+  stop(): void {
+    this.input({ input: 'shutdown' })
+  }
+
   /** kill -9: what was written stays. */
   kill(): void {
     this.#forget()
-    this.#disk = this.#disk.processCrash()
+    this.disk.processCrash()
   }
 
   /** Of what was not synced, `choose` keeps any part. */
   powerLoss(choose: Choose): void {
     this.#forget()
-    this.#disk = this.#disk.powerLoss(choose)
+    this.disk.powerLoss(choose)
   }
 
   wipe(): void {
     this.#forget()
-    this.#disk.processCrash()
-    this.#disk = this.#freshDisk()
+    this.disk.wipe()
+  }
+
+  /** What `conclave rejoin` does: the old data is set aside, and a new start begins without it. */
+  rejoin(ensembleId: string | null): void {
+    const { serverId, voters } = this.#options
+    this.wipe()
+    this.#rejoining = {
+      acceptedEpoch: epochZero,
+      acceptedFrom: 0 as ServerId,
+      currentEpoch: epochZero,
+      ensembleId,
+      serverId,
+      voters,
+      rejoining: true,
+      generation: 0,
+    }
+  }
+
+  /** Never starts again. */
+  retire(): void {
+    this.kill()
+    this.#isRetired = true
+  }
+
+  get isRetired(): boolean {
+    return this.#isRetired
   }
 
   /** SIGSTOP: nothing moves until {@link goOn}; what comes in waits. */
@@ -126,9 +138,16 @@ export class SimServer {
     this.#around.promised()
   }
 
-  /** 1 is a healthy disk. */
-  slowDisk(factor: number): void {
-    this.#diskFactor = factor
+  /** A bit of its memory flips: the state is no longer what the log says. */
+  corrupt(): void {
+    const state = this.#process?.state
+    if (state === undefined || state === null) throw new Error('nothing runs here')
+    const { zxid } = state.lastApplied
+    const moment = { zxid, timeMs: state.timeMs }
+    const stat = { version: 1, czxid: 0 as Zxid, ephemeralOwner: 0 as SessionId }
+    const root = { path: '/', acl: null, ...stat }
+    state.tree.apply({ change: 'setData', data: Uint8Array.of(1), ...root }, moment)
+    this.#around.corrupted(this)
   }
 
   /** Runs the task in this server's event loop: later, if that stands still. */
@@ -147,14 +166,16 @@ export class SimServer {
   }
 
   async #recover(process: Process): Promise<void> {
-    const { serverId, voters, snapshotTxns, historyBytesMax, segmentBytes } = this.#options
+    const { serverId, voters, observers, snapshotTxns, historyBytesMax } = this.#options
+    const { segmentBytes, snapshotsKept } = this.#options
     const guarded = (task: () => void) => () => {
-      if (this.#process === process) this.enter(task)
+      if (this.#process === process || this.#closing?.process === process) this.enter(task)
       this.#around.promised()
     }
+    if (this.#rejoining !== null) await this.#plant(this.#rejoining)
     const opened = await openStorage({
-      directory: '/data',
-      files: this.#disk,
+      directory: dataDirectory,
+      files: this.disk.files,
       timers: {
         soon: (task) => this.#schedule.after(0, guarded(task)),
         after: (ms, task) => this.#schedule.after(this.clock.worldMs(ms), guarded(task)),
@@ -162,6 +183,7 @@ export class SimServer {
       },
       random: () => this.#random.bits(),
       segmentBytes,
+      snapshotsKept,
       log: () => undefined,
       onDiskSpace: (ok) => this.#input(process, { input: 'diskSpace', ok }),
       onFatal: (error) => this.#end(process, error),
@@ -169,6 +191,8 @@ export class SimServer {
     const config = {
       serverId,
       voters,
+      observers,
+      bootstrap: false,
       newEnsembleId: `ensemble-${serverId}-${process.number}`,
       historyBytesMax,
       snapshotTxns,
@@ -178,10 +202,18 @@ export class SimServer {
     const recovery = new Recovery(config)
     const recovered = recovery.finish(await opened.recover(recovery))
     if (this.#process !== process) return
+    this.disk.isBad = false
     process.storage = opened.storage
+    process.state = recovered.state
     process.replica = new Replica(config, recovered)
     this.#around.started(this, recovered)
     this.#tick(process)
+  }
+
+  async #plant(hardState: HardState): Promise<void> {
+    await openDataDirectory(this.disk.files, dataDirectory)
+    await writeHardState(this.disk.files, dataDirectory, hardState)
+    if (this.#rejoining === hardState) this.#rejoining = null
   }
 
   #tick(process: Process): void {
@@ -219,7 +251,9 @@ export class SimServer {
     try {
       const effects = replica.drain()
       this.#around.moved(this)
-      for (const effect of effects) this.#carryOut(process, effect)
+      for (const effect of effects) {
+        if (this.#process === process) this.#carryOut(process, effect)
+      }
     } catch (error) {
       this.#end(process, error as Error)
     }
@@ -249,6 +283,22 @@ export class SimServer {
           this.#input(process, { input: 'logPiece', ticket, txns }),
         )
       }
+      case 'readSnapshot': {
+        const { ticket } = effect
+        return storage.readSnapshot(effect, (piece) =>
+          this.#input(process, { input: 'snapshotPiece', ticket, piece }),
+        )
+      }
+      case 'storeSnapshot': {
+        const { ticket } = effect
+        return storage.storeSnapshot(effect, (ok) =>
+          this.#input(process, { input: 'snapshotStored', ticket, ok }),
+        )
+      }
+      case 'retired':
+        return this.#retired(process)
+      case 'restart':
+        return this.#restart(process)
       case 'sendPeer':
         return this.#around.sendPeer(this, effect)
       case 'sendClient':
@@ -275,19 +325,34 @@ export class SimServer {
     this.#around.ended(this, error)
   }
 
-  #forget(): void {
-    this.#process = null
-    this.#waiting = null
+  /** The end that was asked for. */
+  #retired(process: Process): void {
+    this.#close(process)
+    this.#around.stopped(this)
   }
 
-  #freshDisk(): VirtualDisk {
-    return new VirtualDisk((task) => {
-      const delayMs = this.#random.exponential(this.#options.diskMsMean * this.#diskFactor)
-      this.#schedule.after(delayMs, () => {
-        this.enter(task)
-        this.#around.promised()
-      })
+  /** As a start, without the end of the process. */
+  #restart(process: Process): void {
+    this.#close(process)
+    this.#around.restarting(this)
+    this.start()
+  }
+
+  #close(process: Process): void {
+    this.#forget()
+    const closing = { process, isStartDue: false }
+    this.#closing = closing
+    void process.storage?.close().then(() => {
+      if (this.#closing !== closing) return
+      this.#closing = null
+      if (closing.isStartDue) this.start()
     })
+  }
+
+  #forget(): void {
+    this.#closing = null
+    this.#process = null
+    this.#waiting = null
   }
 }
 
@@ -295,8 +360,12 @@ interface Process {
   readonly number: number
   replica: Replica | null
   storage: Storage | null
+  state: Recovered['state'] | null
   isDue: boolean
 }
+
+/** Where a simulated server keeps its data. */
+export const dataDirectory = '/data'
 
 const tickMs = 50
 /** How long a turn of an event loop takes at most. */

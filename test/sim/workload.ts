@@ -1,12 +1,14 @@
-import type { Op, ServerId } from '@conclave/protocol'
-import { bytesOf, create, getData, remove, setData } from '../support/replica-kit.js'
+import type { ServerId, SessionId } from '@conclave/protocol'
 import type { Ensemble } from './ensemble.js'
-import type { History, Operation } from './history.js'
+import { drawEverydayOp } from './everyday-ops.js'
+import { type History, newOperation } from './history.js'
+import { HotPaths } from './hot-paths.js'
 import type { Random } from './random.js'
 import type { Schedule } from './schedule.js'
 import { SimClient } from './sim-client.js'
 import { SimClock } from './sim-clock.js'
 import type { Swarm } from './swarm.js'
+import { Violation } from './violation.js'
 
 /** What the clients of a world ask for: a few znodes, so that they meet. */
 export class Workload {
@@ -16,6 +18,10 @@ export class Workload {
   readonly #ensemble: Ensemble
   readonly #history: History
   readonly #clients: SimClient[] = []
+  /** Also those that are gone. */
+  readonly #everyone: SimClient[] = []
+  readonly #expiries: { readonly client: SimClient; readonly atMs: number }[] = []
+  readonly #hot: HotPaths
   #made = 0
   #isOver = false
 
@@ -33,20 +39,38 @@ export class Workload {
     this.#random = parts.random
     this.#ensemble = parts.ensemble
     this.#history = parts.history
+    this.#hot = new HotPaths(parts.schedule, swarm.thinkMsMean)
     for (let i = 0; i < swarm.clients; i++) this.#place(i)
+  }
+
+  /** The servers have given the session up, as one of them shows at this moment. */
+  expired(sessionId: SessionId): void {
+    for (const client of this.#everyone) {
+      if (client.sessionId === sessionId) this.#expiries.push({ client, atMs: client.nowMs })
+    }
+  }
+
+  /** C2: nobody counts on a session, or ever did, that others may take for ended. */
+  judge(): void {
+    for (const { client, atMs } of this.#expiries) {
+      const { name, sessionId, deadlineMs } = client
+      if (deadlineMs <= atMs) continue
+      const when = `expired at ${atMs}, and it counted on it until ${deadlineMs}`
+      throw new Violation('C2', `the session ${sessionId} of ${name} ${when}`)
+    }
   }
 
   /** Nothing more is asked for; what was is still waited for. */
   end(): void {
     this.#isOver = true
+    this.#hot.end()
   }
 
-  /** @returns false when there was none to kill */
+  /** Somebody else takes its place soon. */
   kill(random: Random): boolean {
     const index = random.below(this.#clients.length)
     this.#clients[index]?.kill()
     this.#history.forget(this.#clients[index]?.name ?? '')
-    this.#schedule.after(random.exponential(2_000), () => this.#place(index))
     return true
   }
 
@@ -66,10 +90,13 @@ export class Workload {
     const name = `client-${this.#made}`
     const random = this.#random.split(name)
     const clock = new SimClock(this.#schedule, random.split('clock'), this.#swarm.clockDriftMax)
-    const servers = Array.from({ length: this.#swarm.servers }, (_, i) => (i + 1) as ServerId)
+    const servers = Array.from(
+      { length: this.#ensemble.servers.length },
+      (_, i) => (i + 1) as ServerId,
+    )
     const sessionTimeoutMs = random.pick([2_000, 10_000])
     const client = new SimClient(
-      { name, servers, sessionTimeoutMs },
+      { name, servers, sessionTimeoutMs, isReader: random.chance(0.3) },
       {
         schedule: this.#schedule,
         clock,
@@ -79,45 +106,34 @@ export class Workload {
       },
     )
     this.#clients[index] = client
+    this.#everyone.push(client)
+    if (random.chance(0.3)) client.follow({ client: name, items: [] })
     this.#askLater(client, index, random, 0)
+    for (const process of ['x', 'y']) {
+      this.#hot.start(client, `${name}-${process}`, random.split(process))
+    }
   }
 
   #askLater(client: SimClient, index: number, random: Random, count: number): void {
-    this.#schedule.after(random.exponential(askMsMean), () => {
+    this.#schedule.after(random.exponential(this.#swarm.askMsMean), () => {
       if (this.#isOver || this.#clients[index] !== client) return
       // Its session has ended: somebody else takes its place.
       if (!client.isAlive) return this.#place(index)
       for (let i = 0; i <= (random.chance(0.2) ? random.below(10) : 0); i++) {
         this.#ask(client, random, `${client.name}#${count}.${i}`)
       }
+      if (random.chance(closes)) client.close()
       this.#askLater(client, index, random, count + 1)
     })
   }
 
   #ask(client: SimClient, random: Random, tag: string): void {
-    const path = `/${random.pick(names)}`
-    const data = bytesOf(tag)
-    const version = random.chance(0.2) ? random.below(5) : -1
-    const isLinearizable = random.chance(0.3)
-    const dice = random.fraction()
-    const ask = (op: Op, written: string): void => {
-      const kind = op.op as Operation['kind']
-      const unsettled = { calledMs: 0, settledMs: null, outcome: null, zxid: null, result: null }
-      const about = { client: client.name, kind, path, tag: written }
-      client.call(op, { ...about, isLinearizable: isReadOf(op, isLinearizable), ...unsettled })
-    }
-    if (dice < 0.2) ask(create(path, { data }), tag)
-    else if (dice < 0.3) ask(create(path, { data, kind: 'persistentSequential' }), tag)
-    else if (dice < 0.35) ask(create(`${path}-of-${client.name}`, { data, kind: 'ephemeral' }), tag)
-    else if (dice < 0.6) ask(setData(path, data, version), tag)
-    else if (dice < 0.7) ask(remove(path, version), '')
-    else if (dice < 0.95) ask({ ...getData(path), linearizable: isLinearizable }, '')
-    else ask({ op: 'sync', path }, '')
+    const op = drawEverydayOp(random, { client: client.name, tag, isReader: client.isReader })
+    const isTagged = 'data' in op
+    const path = 'path' in op ? op.path : ''
+    client.call(op, newOperation({ client: client.name, op, path, tag: isTagged ? tag : '' }))
   }
 }
 
-const isReadOf = (op: Op, isLinearizable: boolean): boolean =>
-  op.op === 'sync' || (op.op === 'getData' && isLinearizable)
-
-const names = ['a', 'b', 'c', 'd', 'e'] as const
-const askMsMean = 300
+/** How many of the times at which a client asks for something are its last. */
+const closes = 0.003

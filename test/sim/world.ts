@@ -1,12 +1,11 @@
-import { setImmediate as turn } from 'node:timers/promises'
-import { Ensemble } from './ensemble.js'
 import { Faults } from './faults.js'
 import { History } from './history.js'
 import { judge } from './oracle.js'
+import type { LinearizabilityReport } from './linearizability.js'
 import { Random } from './random.js'
-import { Schedule } from './schedule.js'
+import { Stage } from './stage.js'
 import { drawSwarm, type FaultKind, type Swarm } from './swarm.js'
-import { TraceHash } from './trace-hash.js'
+import type { Occasion } from './sometimes.js'
 import { Violation } from './violation.js'
 import { Workload } from './workload.js'
 
@@ -17,6 +16,8 @@ export interface WorldOptions {
   /** How long everybody then has to settle. */
   readonly livenessMs: number
   readonly log?: (line: string) => void
+  /** Fault classes that do not strike. */
+  readonly without?: ReadonlySet<FaultKind>
 }
 
 export interface Outcome {
@@ -28,7 +29,9 @@ export interface Outcome {
   readonly acknowledged: number
   readonly committed: number
   readonly epochs: number
-  readonly faults: ReadonlyMap<FaultKind, number>
+  readonly faults: ReadonlyMap<string, number>
+  readonly linearizability: LinearizabilityReport
+  readonly occasions: ReadonlyMap<Occasion, number>
 }
 
 /** One simulated world: what it is like, what goes wrong and when all follow from the seed. */
@@ -47,87 +50,68 @@ export const runWorld = async (options: WorldOptions): Promise<Outcome> => {
 class World {
   readonly #options: WorldOptions
   readonly #swarm: Swarm
-  readonly #schedule = new Schedule()
-  readonly #hash: TraceHash
-  readonly #ensemble: Ensemble
+  readonly #stage: Stage
   readonly #history = new History()
   readonly #workload: Workload
   readonly #faults: Faults
+  #linearizability: LinearizabilityReport = { partitions: 0, operations: 0, unknown: 0 }
 
   constructor(options: WorldOptions) {
     this.#options = options
     const random = new Random(options.seed)
-    this.#swarm = drawSwarm(random.split('swarm'))
-    const schedule = this.#schedule
-    const hash = new TraceHash(() => schedule.nowMs, options.log ?? null)
-    const ensemble = new Ensemble(this.#swarm, schedule, random.split('ensemble'), hash)
+    this.#swarm = drawSwarm(random.split('swarm'), options.without ?? new Set())
+    this.#stage = new Stage(this.#swarm, random, options.log ?? null)
+    const { schedule, hash, ensemble } = this.#stage
     const history = this.#history
-    this.#hash = hash
-    this.#ensemble = ensemble
-    for (const server of ensemble.servers) server.start()
-    this.#connectLater(random.split('links'))
     const clients = { schedule, random: random.split('clients'), ensemble, history }
     this.#workload = new Workload(this.#swarm, clients)
     const workload = this.#workload
+    ensemble.onExpired = (sessionId) => workload.expired(sessionId)
     const broken = { ensemble, workload, schedule, random: random.split('faults'), hash }
     this.#faults = new Faults(this.#swarm, broken)
   }
 
   async run(): Promise<void> {
     const { safetyMs, livenessMs } = this.#options
-    await this.#runUntil(safetyMs)
+    await this.#stage.runUntil(safetyMs)
     this.#faults.end()
-    await this.#runUntil(safetyMs + livenessMs / 2)
+    await this.#stage.runUntil(safetyMs + livenessMs / 2)
     this.#workload.end()
-    await this.#runUntil(safetyMs + livenessMs)
+    await this.#stage.runUntil(safetyMs + livenessMs)
     this.#demandProgress()
-    judge(this.#history, this.#ensemble.ledger)
+    const { ledger, sometimes } = this.#stage.ensemble
+    sometimes.end(ledger, this.#history.operations)
+    this.#linearizability = judge(this.#history, ledger)
+    this.#workload.judge()
   }
 
   outcome(violation: Violation | null): Outcome {
     const { operations } = this.#history
-    const { committed } = this.#ensemble.ledger
+    const { ledger, sometimes } = this.#stage.ensemble
+    const { committed } = ledger
     return {
       seed: this.#options.seed,
       violation,
-      hash: this.#hash.value,
-      simulatedMs: this.#schedule.nowMs,
+      hash: this.#stage.hash.value,
+      simulatedMs: this.#stage.schedule.nowMs,
       operations: operations.length,
       acknowledged: operations.filter(({ outcome }) => outcome === 'done').length,
       committed: committed.length,
       epochs: new Set(committed.map(({ epoch }) => epoch)).size,
       faults: this.#faults.struck,
+      linearizability: this.#linearizability,
+      occasions: sometimes.counts,
     }
-  }
-
-  async #runUntil(untilMs: number): Promise<void> {
-    const ensemble = this.#ensemble
-    while (this.#schedule.runNext(untilMs)) {
-      if (ensemble.hasPromised) {
-        ensemble.hasPromised = false
-        await turn()
-      }
-      if (ensemble.violation !== null) throw ensemble.violation
-      const failure = ensemble.failures[0]
-      if (failure !== undefined) {
-        const { server, error } = failure
-        throw new Violation('Z10', `server ${server} has stopped: ${error.stack ?? error.message}`)
-      }
-    }
-  }
-
-  #connectLater(random: Random): void {
-    this.#ensemble.connectPeers()
-    this.#schedule.after(random.between(20, 200), () => this.#connectLater(random))
   }
 
   /** E1 to E4: with everything mended all servers agree, and everything asked is answered. */
   #demandProgress(): void {
-    const { servers, leader, ledger } = this.#ensemble
+    const { servers, leader, ledger } = this.#stage.ensemble
     if (leader === undefined) throw new Violation('E1', 'nobody leads')
-    for (const { id, replica } of servers) {
+    for (const { id, replica, isRetired } of servers) {
+      if (isRetired) continue
       const { role, zxid } = replica?.status ?? { role: 'down', zxid: 0 }
-      if (role !== 'leading' && role !== 'following') {
+      if (role === 'looking' || role === 'down') {
         throw new Violation('E3', `server ${id} is ${role}`)
       }
       if (zxid !== ledger.committed.length) {
@@ -136,7 +120,7 @@ class World {
     }
     const [waiting] = this.#history.unsettled
     if (waiting === undefined) return
-    const { client, kind, path, calledMs } = waiting
-    throw new Violation('E4', `${client} waits for its ${kind} of ${path} since ${calledMs} ms`)
+    const { client, op, path, calledMs } = waiting
+    throw new Violation('E4', `${client} waits for its ${op.op} of ${path} since ${calledMs} ms`)
   }
 }

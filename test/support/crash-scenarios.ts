@@ -129,6 +129,29 @@ export const crashScenarios = (scale: number): readonly CrashScenario[] => {
       stopsIn: [/^write snapshot-/, /^sync snapshot-/, /^rename snapshot-/, /^rename log-next/],
     },
     {
+      name: 'installing a snapshot of the leader',
+      steps: [
+        persist({ hardState: hardStateAt(1) }),
+        persist({ txns: txnsAt(1, 4, 1, 600), commit: 2 }),
+        settle,
+        { step: 'install', view: () => viewAt(9, { epoch: 2, count: 3 * scale }) },
+        restart(false),
+        persist({ txns: txnsAt(10, 11, 2), hardState: hardStateAt(2), commit: 10 }),
+        snapshot(10, 2),
+        { step: 'install', view: () => viewAt(20, { epoch: 3 }) },
+        restart(true),
+        persist({ txns: txnsAt(21, 21, 3), commit: 20 }),
+      ],
+      stopsIn: [
+        ...['create', 'write'].map((kind) => new RegExp(`^${kind} snapshot-received.tmp`)),
+        ...['create', 'write', 'sync', 'rename'].map(
+          (kind) => new RegExp(`^${kind} snapshot-installing.tmp`),
+        ),
+        /^unlink log-0/,
+        /^unlink snapshot-g1/,
+      ],
+    },
+    {
       name: 'stopping and starting',
       steps: [
         persist({ hardState: hardStateAt(1), txns: txnsAt(1, 2) }),

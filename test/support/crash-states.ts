@@ -2,7 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import type { HardState, Txn } from '@conclave/protocol/peer'
 import type { SnapshotView } from '#server/core/effect.js'
 import type { StorageOptions } from '#server/runtime/storage/index.js'
-import { open, type PersistParts, persistOf, type Reading, saveSnapshot } from './storage-kit.js'
+import {
+  installSnapshot,
+  open,
+  type PersistParts,
+  persistOf,
+  type Reading,
+  saveSnapshot,
+} from './storage-kit.js'
 import { type Choose, type Schedule, VirtualDisk } from './virtual-disk.js'
 
 /** What a server does to its disk, in order. Persists in a row go into one batch. */
@@ -14,6 +21,8 @@ export type CrashStep =
       /** What follows is not held up by it. */
       readonly isMeanwhile?: boolean
     }
+  /** Another server's snapshot comes in pieces; a restart must follow. */
+  | { readonly step: 'install'; readonly view: () => SnapshotView }
   /** Wait for all before it. */
   | { readonly step: 'settle' }
   /** Close, or be killed, and start again. */
@@ -153,7 +162,7 @@ class Search {
 
 class Run {
   disk: VirtualDisk
-  /** How many persists are done. */
+  /** How many persists and installations are done. */
   acknowledged = 0
   readonly #changed: Partial<StorageOptions>
   #deadline: number | null = null
@@ -194,6 +203,9 @@ class Run {
         const saved = saveSnapshot(opened.storage, step.view()).then(() => undefined)
         if (step.isMeanwhile === true) inFlight.push(saved)
         else await saved
+      } else if (step.step === 'install') {
+        await installSnapshot(opened.storage, step.view())
+        this.acknowledged += 1
       } else {
         if (step.isClean) await opened.storage.close()
         const before = this.disk.mutations
@@ -220,7 +232,7 @@ export interface HistoryState {
 export interface History {
   /** The state after each thing that may be durable by itself. */
   readonly states: readonly HistoryState[]
-  /** After so many persists are done, which state is the least that must be there. */
+  /** After so many persists and installations, which state is the least that must be there. */
   readonly least: readonly number[]
   /** By zxid. */
   readonly snapshots: ReadonlyMap<number, () => SnapshotView>
@@ -233,6 +245,13 @@ export const historyOf = (steps: readonly CrashStep[]): History => {
   const snapshots = new Map<number, () => SnapshotView>()
   for (const step of steps) {
     if (step.step === 'snapshot') snapshots.set(step.view().header.zxid, step.view)
+    if (step.step === 'install') {
+      const { header } = step.view()
+      const txns = Array.from({ length: header.zxid }, () => 'in the snapshot')
+      states.push((state = { ...state, txns }))
+      least.push(states.length - 1)
+      snapshots.set(header.zxid, step.view)
+    }
     if (step.step !== 'persist') continue
     const { truncateAfter, txns = [], hardState } = step.parts
     if (truncateAfter !== undefined) {

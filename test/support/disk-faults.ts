@@ -1,5 +1,5 @@
 import { type CrashStep, historyOf, type History, judge } from './crash-states.js'
-import { open, type Opened, persistOf, saveSnapshot } from './storage-kit.js'
+import { installSnapshot, open, type Opened, persistOf, saveSnapshot } from './storage-kit.js'
 import type { CrashScenario } from './crash-scenarios.js'
 import { type DiskFault, diskError, type DiskOperation, VirtualDisk } from './virtual-disk.js'
 
@@ -172,6 +172,10 @@ class FaultRun {
         const saved = saveSnapshot(opened.storage, step.view()).then(noop, noop)
         if (step.isMeanwhile === true) inFlight.push(saved)
         else await saved
+      } else if (step.step === 'install') {
+        // Its leader offers it again.
+        while (!(await installSnapshot(opened.storage, step.view()))) await turn()
+        this.acknowledged += 1
       } else {
         this.#opened = null
         if (step.isClean) await opened.storage.close()

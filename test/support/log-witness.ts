@@ -116,6 +116,8 @@ export const recoverState = async (directory: string): Promise<ReplicatedState> 
   const recovery = new Recovery({
     serverId,
     voters: [serverId],
+    observers: [],
+    bootstrap: false,
     newEnsembleId: '',
     historyBytesMax: limits.historyBytesDefault,
     snapshotTxns: 1,

@@ -35,7 +35,15 @@ export class ObservedServer {
   static async start(flags: readonly string[] = []): Promise<ObservedServer> {
     const directory = mkdtempSync(join(tmpdir(), 'conclave-observed-'))
     const program = join(repositoryRoot, 'server', 'bin', 'conclave.js')
-    const options = ['--data', join(directory, 'data'), '--client-port', '0', ...flags]
+    const options = [
+      '--data',
+      join(directory, 'data'),
+      '--client-port',
+      '0',
+      '--admin-port',
+      '0',
+      ...flags,
+    ]
     // Not a pipe: a server whose log nobody reads would wait for its reader.
     const log = openSync(join(directory, 'stderr'), 'w')
     const child = spawn(process.execPath, [program, 'serve', ...options], {

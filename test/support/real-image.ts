@@ -10,6 +10,7 @@ import { openStorage } from '#server/runtime/storage/index.js'
 import { pino } from 'pino'
 import { connectFrame, createOp, requestFrame } from './raw-client.js'
 import { directory, storageOptions } from './storage-kit.js'
+import { noMetrics } from './no-metrics.js'
 import { VirtualDisk } from './virtual-disk.js'
 
 export const configOfOne = (snapshotTxns: number): ReplicaConfig => {
@@ -17,6 +18,8 @@ export const configOfOne = (snapshotTxns: number): ReplicaConfig => {
   return {
     serverId,
     voters: [serverId],
+    observers: [],
+    bootstrap: false,
     newEnsembleId: 'an ensemble',
     historyBytesMax: limits.historyBytesDefault,
     snapshotTxns,
@@ -49,7 +52,9 @@ const live = async (disk: VirtualDisk, root: string, isKilled: boolean): Promise
   const node = await new Promise<Node>((resolve, reject) => {
     const log = pino({ level: 'silent' })
     const onServing = (): void => resolve(made)
-    const made = new Node(replica, { storage, hasher, log, onServing, onFatal: reject })
+    const on = { onServing, onRetired() {}, onRestart: reject, onFatal: reject }
+    const nobody = { clients: new Map<never, never>(), peers: null, metrics: noMetrics }
+    const made = new Node(replica, { storage, hasher, log, ...on, ...nobody })
   })
   const client = node.accept(1 as ConnectionId, '127.0.0.1')
   const { sessions } = replica.status

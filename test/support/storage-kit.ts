@@ -1,7 +1,7 @@
 import type { Epoch, LogPosition, ServerId, SessionId, Xid, Zxid } from '@conclave/protocol'
 import type { HardState, SnapshotEntry, SnapshotHeader, Txn } from '@conclave/protocol/peer'
-import type { Persist, SnapshotView } from '#server/core/effect.js'
-import type { Ticket } from '#server/core/input.js'
+import type { Persist, SnapshotView, StoreSnapshot } from '#server/core/effect.js'
+import type { SnapshotTicket, Ticket } from '#server/core/input.js'
 import type { RecoveryVisitor } from '#server/core/recovery-visitor.js'
 import {
   type OpenedStorage,
@@ -10,6 +10,11 @@ import {
   type Storage,
   type StorageOptions,
 } from '#server/runtime/storage/index.js'
+import {
+  encodeEntriesChunk,
+  encodeFooterChunk,
+  encodeHeaderChunk,
+} from '#server/runtime/storage/snapshot-format.js'
 import type { VirtualDisk } from './virtual-disk.js'
 
 export const directory = '/data'
@@ -36,6 +41,7 @@ export const hardStateAt = (epoch: number): HardState => ({
   serverId: 1 as ServerId,
   voters: [1 as ServerId],
   rejoining: false,
+  generation: 0,
 })
 
 export interface PersistParts {
@@ -222,6 +228,43 @@ export const saveSnapshot = (storage: Storage, view: SnapshotView): Promise<Zxid
   new Promise((resolve, reject) => {
     storage.saveSnapshot(view, resolve, () => reject(new Error('the snapshot was given up')))
   })
+
+/** The file that a server would make of the view, of its generation 0. */
+export const snapshotFile = (view: SnapshotView, recordCrc = 77): Buffer => {
+  const entries = view.next(Number.MAX_SAFE_INTEGER)
+  return Buffer.concat([
+    encodeHeaderChunk({ generation: 0, recordCrc, header: view.header }),
+    encodeEntriesChunk(1, entries),
+    encodeFooterChunk(2, { chunks: 1, entries: entries.length }),
+  ])
+}
+
+/** Stores one piece. */
+export const storePiece = (
+  storage: Storage,
+  piece: Omit<StoreSnapshot, 'effect' | 'ticket'>,
+): Promise<boolean> =>
+  new Promise((resolve) => {
+    storage.storeSnapshot(
+      { effect: 'storeSnapshot', ticket: 0 as SnapshotTicket, ...piece },
+      resolve,
+    )
+  })
+
+/** Gives storage a whole file in small pieces, as a leader would. */
+export const installSnapshot = async (
+  storage: Storage,
+  view: SnapshotView,
+  { file = snapshotFile(view), pieceBytes = 512 } = {},
+): Promise<boolean> => {
+  const { zxid } = view.header
+  for (let offset = 0; ; offset += pieceBytes) {
+    const bytes = file.subarray(offset, offset + pieceBytes)
+    const isLast = offset + bytes.length === file.length
+    const ok = await storePiece(storage, { zxid, offset, bytes, isLast })
+    if (isLast || !ok) return ok
+  }
+}
 
 const znodeAt = (index: number, zxid: number): SnapshotEntry => ({
   entry: 'znode',

@@ -1,7 +1,11 @@
 import type { Bug } from './bug.js'
 
 const zab = 'server/src/core/zab'
-const simulator = { rule: 'SIM-1', test: 'test/dist/sim/sim.test.js' } as const
+const simulator = {
+  rule: 'SIM-1',
+  test: 'test/dist/sim/pinned.js',
+  seeds: [1, 2, 3, 4, 5, 6],
+} as const
 
 /** Elections, synchronization and broadcast: bugs that lose or fork what was committed. */
 export const broadcastBugs: readonly Bug[] = [
@@ -9,7 +13,7 @@ export const broadcastBugs: readonly Bug[] = [
     bug: 'ZOOKEEPER-1154',
     story: 'a learner keeps a tail that was never committed, where it had to be cut',
     ...simulator,
-    file: `${zab}/synchronization.ts`,
+    file: `${zab}/alignment.ts`,
     before: 'epochs.epochAt(learner.zxid) === learner.epoch',
     after: 'learner.epoch >= 0',
   },
@@ -19,7 +23,7 @@ export const broadcastBugs: readonly Bug[] = [
     ...simulator,
     file: `${zab}/learner.ts`,
     before: `this.#stage = { stage: 'confirming', historyZxid: zxid }`,
-    after: `this.#stage = { stage: 'acknowledged', ackedZxid: zxid }
+    after: `this.#stage = { stage: 'acknowledged' }
     this.#send({ frame: 'ackNewLeader', ...this.#tag, zxid })`,
   },
   {
@@ -44,27 +48,25 @@ export const broadcastBugs: readonly Bug[] = [
     story: 'a learner acknowledges proposals that are still on their way to its disk',
     ...simulator,
     file: `${zab}/learner.ts`,
-    before: `const { zxid } = this.#context.journal.durable
-    if (zxid <= stage`,
-    after: `const { zxid } = this.#context.journal.last
-    if (zxid <= stage`,
+    before: 'isAck ? this.#context.journal.durable.zxid',
+    after: 'isAck ? this.#context.journal.last.zxid',
   },
   {
     bug: 'ZOOKEEPER-4925',
     story: 'a synchronization leaves out a txn, and the hole is passed on',
     ...simulator,
-    file: `${zab}/synchronization.ts`,
-    before: "frames.push({ frame: 'proposal', ...tag, txn })",
-    after: "if (zxid < last.zxid) frames.push({ frame: 'proposal', ...tag, txn })",
+    file: `${zab}/learner-feed.ts`,
+    before: 'this.#port.send(txn)',
+    after: 'if (!this.isCaughtUp) this.#port.send(txn)',
   },
   {
     bug: 'Zab TLA+ 1',
-    story: 'a proposal made while a learner joins never reaches it',
+    story: 'a proposal made while a learner joins is not sent to it',
     rule: 'ZAB-10',
     test: 'test/dist/server/core/zab/zab-leader.test.js',
     file: `${zab}/leader.ts`,
-    before: 'if (learner.isSynchronizing) this.#send',
-    after: 'if (learner.toldCommitted !== null) this.#send',
+    before: 'learner.advance()\n    return txn',
+    after: 'if (learner.toldCommitted !== null) learner.advance()\n    return txn',
   },
   {
     bug: 'ZOOKEEPER-1653',
@@ -108,9 +110,8 @@ export const broadcastBugs: readonly Bug[] = [
     ...simulator,
     file: `${zab}/learner.ts`,
     before: `journal.append(txn)
-    return null`,
+    this.#apply()`,
     after: `journal.append(txn)
-    this.#context.delivery.commitTo(txn.zxid)
-    return null`,
+    this.#context.delivery.commitTo(txn.zxid)`,
   },
 ]

@@ -56,12 +56,22 @@ export const sessionBugs: readonly Bug[] = [
     test: `${tests}/session/life.test.js`,
   },
   {
+    bug: 'etcd#12528',
+    story: 'a server that nobody follows any more says that sessions are alive',
+    rule: 'SIM-1',
+    file: `${pipeline}/serving.ts`,
+    before: 'connection.pings.push({ id: frame.id, round: null })',
+    after: `const { zxid } = this.#state.lastApplied
+    this.#connections.send(connection.id, { frame: 'pong', id: frame.id, zxid })`,
+    test: 'test/dist/sim/sim.test.js',
+  },
+  {
     bug: 'etcd#20615',
     story: 'a session whose end is decided is told that it is alive',
     rule: 'SESSION-14',
     file: `${pipeline}/serving.ts`,
-    before: 'if (this.#leadership?.isClosing(connection.sessionId) === true) return',
-    after: '',
+    before: 'if (isEnding(connection.sessionId)) return connection.unanswerPings(round)',
+    after: 'if (isEnding(connection.sessionId)) connection.unanswerPings(0)',
     test: `${tests}/session/life.test.js`,
   },
   {
@@ -70,7 +80,11 @@ export const sessionBugs: readonly Bug[] = [
     rule: 'ONCE-11',
     file: `${pipeline}/attaching.ts`,
     before: "if (known === undefined) this.#end(connection, 'unknown')",
-    after: 'if (known === undefined) this.#create(connection, connect, leadership)',
+    after: `const { phase } = connection
+    if (known === undefined) {
+      if (phase.phase !== 'connecting' || this.#leader === null) return
+      this.#create(connection, { ...phase.connect, sessionId: 0 as SessionId }, this.#leader)
+    }`,
     test: `${tests}/pipeline/once-results.test.js`,
   },
   {
@@ -86,9 +100,9 @@ export const sessionBugs: readonly Bug[] = [
     bug: 'ZOOKEEPER-417',
     story: 'a write of a connection that the session has left is carried out',
     rule: 'SESSION-19',
-    file: `${pipeline}/leadership.ts`,
-    before: "if (!this.#isNewest(sessionId, request.attach)) return refused('sessionMoved')",
-    after: '',
+    file: `${pipeline}/session-homes.ts`,
+    before: 'home?.answers === answers && home.attach === attach ?',
+    after: 'home?.answers === answers && attach > 0 ?',
     test: `${tests}/session/attach.test.js`,
   },
   {
@@ -96,8 +110,9 @@ export const sessionBugs: readonly Bug[] = [
     story: 'a create whose reply was lost is carried out again when it is sent again',
     rule: 'ONCE-2',
     file: `${pipeline}/leadership.ts`,
-    before: "if (result !== undefined) return { decision: 'answered', result }",
-    after: 'if (result !== undefined) this.#propose(request, 0)',
+    before: 'if (isOutstanding || session.results.get(xid) !== undefined) {',
+    after: `if (session.results.get(xid) !== undefined) this.#writeNew(request, session, home)
+    if (isOutstanding || session.results.get(xid) !== undefined) {`,
     test: `${tests}/pipeline/once.test.js`,
   },
   {
@@ -105,8 +120,8 @@ export const sessionBugs: readonly Bug[] = [
     story: 'a write that may yet be carried out is said not to have been',
     rule: 'ONCE-3',
     file: `${pipeline}/leadership.ts`,
-    before: "if (outstanding?.xids.has(xid) === true) return { decision: 'proposed' }",
-    after: '',
+    before: 'const isOutstanding = outstanding?.xids.has(xid) === true',
+    after: 'const isOutstanding = outstanding?.xids.has(xid) === true && xid < 0',
     test: `${tests}/pipeline/once.test.js`,
   },
   {

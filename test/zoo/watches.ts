@@ -11,7 +11,7 @@ export const watchBugs: readonly Bug[] = [
     story: 'a stream that resumes below what is compacted goes on without a word',
     rule: 'STREAM-6',
     file: `${pipeline}/watching.ts`,
-    before: 'if (txns === null) this.#gap(stream, (nextZxidFor(stream) - 1) as Zxid)',
+    before: 'if (txns === null) this.#gap(stream, stream.position.zxid)',
     after: 'if (txns === null) this.#finish(stream)',
     test: `${tests}/watch/stream-resume.test.js`,
   },
@@ -103,7 +103,7 @@ export const watchBugs: readonly Bug[] = [
     rule: 'READ-3',
     file: `${pipeline}/serving.ts`,
     before: "asked?.wait.wait === 'round' && asked.wait.round <= round",
-    after: "asked?.wait.wait === 'round'",
+    after: "asked?.wait.wait === 'round' && asked.wait.round <= round + 1",
     test: `${tests}/pipeline/ensemble.test.js`,
   },
   {

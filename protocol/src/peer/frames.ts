@@ -1,6 +1,9 @@
 import { limits } from '../limits.js'
 import {
   boolean,
+  bytes,
+  list,
+  nullable,
   oneOf,
   record,
   type Schema,
@@ -10,6 +13,7 @@ import {
   type VariantTypes,
 } from '../schema.js'
 import type { Epoch, LogPosition, ServerId, Zxid } from '../zxid.js'
+import { askSchema, leaderAnswerSchema } from './ask.js'
 import { txnSchema } from './txn.js'
 
 /**
@@ -18,9 +22,9 @@ import { txnSchema } from './txn.js'
  * join, so what belongs to an earlier attempt on the same connection is told apart.
  */
 
-const epoch = uint<Epoch>()
+const epoch = uint<Epoch>(limits.epochMax)
 const join = uint()
-const zxid = uint<Zxid>()
+const zxid = uint<Zxid>(limits.zxidMax)
 const serverId = uint<ServerId>(limits.serverIdMax)
 const logPositionSchema: Schema<LogPosition> = record({ epoch, zxid })
 
@@ -32,12 +36,14 @@ const peerFrameTable = {
       /** Of the leadership the sender takes part in; 0 when there is none. */
       epoch,
       /** `looking` until the leadership is established. */
-      state: oneOf<NotificationState>('looking', 'following', 'leading'),
-      /** 0 while the sender waits for its own disk: it does not know its last zxid yet. */
+      state: oneOf<NotificationState>('looking', 'following', 'leading', 'observing'),
+      /** 0 for nobody: an observer does not vote, nor does a server that waits for its disk. */
       vote: serverId,
       currentEpoch: epoch,
       lastZxid: zxid,
       rejoining: boolean,
+      bootstrap: boolean,
+      hasSpace: boolean,
     },
   },
   /** Learner to leader: let me in. */
@@ -55,7 +61,14 @@ const peerFrameTable = {
   /** Learner to leader: promised, durably, and this is what I hold. */
   ackEpoch: {
     tag: 4,
-    fields: { epoch, join, currentEpoch: epoch, last: logPositionSchema, rejoining: boolean },
+    fields: {
+      epoch,
+      join,
+      currentEpoch: epoch,
+      last: logPositionSchema,
+      rejoining: boolean,
+      bootstrap: boolean,
+    },
   },
   /** Your history is a prefix of mine; what follows `zxid` comes as proposals. */
   diff: { tag: 5, fields: { epoch, join, zxid } },
@@ -70,15 +83,51 @@ const peerFrameTable = {
   upToDate: { tag: 10, fields: { epoch, join, zxid } },
   /** Everything up to `zxid` is durable. */
   ack: { tag: 11, fields: { epoch, join, zxid } },
-  /** Everything up to `zxid` is committed. */
+  /** Everything up to `zxid` is committed, whatever of it the learner already has. */
   commit: { tag: 12, fields: { epoch, join, zxid } },
   heartbeat: { tag: 13, fields: { epoch, join, committed: zxid, round: uint() } },
-  heartbeatAck: { tag: 14, fields: { epoch, join, round: uint() } },
+  heartbeatAck: {
+    tag: 14,
+    fields: {
+      epoch,
+      join,
+      round: uint(),
+      hasSpace: boolean,
+      /** Of the state at the last multiple of 128 up to what the heartbeat called committed. */
+      digest: nullable(record({ zxid, algorithm: uint(), digest: text(64) })),
+    },
+  },
+  /** Your state at `zxid` is not what a majority has: give it up and be taught anew. */
+  diverged: { tag: 24, fields: { epoch, join, zxid } },
+  /** Learner to leader: what you sent is durable up to `zxid`; it counts for no quorum yet. */
+  synced: { tag: 20, fields: { epoch, join, zxid } },
+  /** Leader to learner: my log does not reach back to you; take my snapshot, of so many bytes. */
+  snap: { tag: 21, fields: { epoch, join, zxid, size: uint() } },
+  /** Learner to leader: what comes before `offset` is stored, send on. */
+  snapPull: { tag: 22, fields: { epoch, join, zxid, offset: uint() } },
+  snapPiece: {
+    tag: 23,
+    fields: {
+      epoch,
+      join,
+      zxid,
+      offset: uint(),
+      bytes: bytes(limits.snapshotPieceBytes),
+      isLast: boolean,
+    },
+  },
   /** The leader cannot bring this learner up to date. */
   refused: { tag: 15, fields: { epoch, join, why: text(1_024) } },
+  /** Learner to leader: what its clients want, in their order. */
+  ask: { tag: 30, fields: { epoch, join, asks: list(askSchema, limits.asksPerFrameMax) } },
+  /** Leader to learner: to be heard once the learner has applied up to `zxid`. */
+  answer: {
+    tag: 31,
+    fields: { epoch, join, zxid, answers: list(leaderAnswerSchema, limits.asksPerFrameMax) },
+  },
 } as const
 
-export type NotificationState = 'looking' | 'following' | 'leading'
+export type NotificationState = 'looking' | 'following' | 'leading' | 'observing'
 export type PeerFrame = VariantTypes<'frame', typeof peerFrameTable>
 export type PeerFrameOf<N extends PeerFrame['frame']> = Extract<PeerFrame, { frame: N }>
 

@@ -18,5 +18,7 @@ export const hardStateSchema = record({
   voters: list(uint<ServerId>(limits.serverIdMax), limits.serverIdMax),
   /** Its data was set aside: it must be taught by an established leader, never found anew. */
   rejoining: boolean,
+  /** Of the log: what lies in the directory of an earlier one was given up. */
+  generation: uint(),
 })
 export type HardState = Infer<typeof hardStateSchema>

@@ -1,4 +1,6 @@
+export * from './ask.js'
 export * from './frames.js'
+export * from './greeting.js'
 export * from './hard-state.js'
 export * from './snapshot.js'
 export * from './txn.js'

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import type { Command as Parser } from 'commander'
 import type { Command } from './command.js'
 import { commandNamed, commands } from './commands/table.js'
 import { connectionOptions } from './connection.js'
+import { devParser } from './dev/dev-parser.js'
 import { exitCodeOf, exitCodes, exitCodesHelp } from './exit-code.js'
 import type { Host } from './host.js'
 import { inspectParser } from './inspect/inspect-parser.js'
@@ -12,9 +12,12 @@ import { Output } from './output/output.js'
 import { HelpAsked, parserError, parserOf, quietParser } from './parser.js'
 import { jsonOption } from './perform.js'
 import type { ProgramContext } from './program-context.js'
+import { rejoinParser } from './rejoin/rejoin-parser.js'
 import { sentenceOf } from './sentence.js'
 import { serveParser } from './serve/serve-parser.js'
 import { shellParser } from './shell/shell-parser.js'
+import { statusParser } from './status/status-parser.js'
+import { version } from '../version.js'
 
 /**
  * The whole command line.
@@ -62,11 +65,13 @@ export const runProgram = async (words: readonly string[], host: Host): Promise<
 const programFor = (context: ProgramContext): Parser => {
   const program = quietParser('conclave', context.say)
     .description('Conclave: a coordination server, and all that is needed to look into one.')
-    .version(version(), '-V, --version', 'print the version')
+    .version(version, '-V, --version', 'print the version')
     .usage('<command> [options]')
     .enablePositionalOptions()
-  program.commandsGroup('A server:')
-  program.addCommand(serveParser(context)).addCommand(inspectParser(context))
+  program.commandsGroup('Servers:')
+  for (const parser of [serveParser, devParser, statusParser, inspectParser, rejoinParser]) {
+    program.addCommand(parser(context))
+  }
   program.commandsGroup('The tree:')
   program.addCommand(shellParser(context))
   for (const row of commands) program.addCommand(oneShotParser(row, context))
@@ -124,8 +129,3 @@ const subcommandOf = (program: Parser, words: readonly string[]): Parser | undef
 /** Stack traces are for those who ask for them. */
 const isDebugging = ({ env }: Host, words: readonly string[]): boolean =>
   (env['CONCLAVE_DEBUG'] ?? '') !== '' || /--log-level[= ](debug|trace)/.test(words.join(' '))
-
-const version = (): string => {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { readonly version: string }).version
-}

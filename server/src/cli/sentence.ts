@@ -50,6 +50,9 @@ const flags: Readonly<Record<StartErrorOption, string>> = {
   data: '--data',
   host: '--host',
   clientPort: '--client-port',
+  peerPort: 'peerPort in servers',
+  adminPort: '--admin-port',
+  serverId: '--server-id',
   insecure: '--insecure',
 }
 

@@ -3,8 +3,12 @@ import type { ServerId } from '@conclave/protocol'
 /** What a replica is told once, at its start. */
 export interface ReplicaConfig {
   readonly serverId: ServerId
-  /** Ascending. This server's own id is among them. */
+  /** Ascending. */
   readonly voters: readonly ServerId[]
+  /** Ascending, none of them a voter. This server's own id is among these or those. */
+  readonly observers: readonly ServerId[]
+  /** The ensemble is new: a majority of fresh voters that all say so may found it. */
+  readonly bootstrap: boolean
   /** Drawn by the runtime; becomes the ensemble's id if this server leads its first election. */
   readonly newEnsembleId: string
   readonly historyBytesMax: number

@@ -14,7 +14,14 @@ import type {
   SnapshotHeader,
   Txn,
 } from '@conclave/protocol/peer'
-import type { ConnectionId, HashTicket, LinkId, LogTicket, Ticket } from './input.js'
+import type {
+  ConnectionId,
+  HashTicket,
+  LinkId,
+  LogTicket,
+  SnapshotTicket,
+  Ticket,
+} from './input.js'
 
 /** All that a replica ever asks of the world. */
 export type Effect =
@@ -32,7 +39,16 @@ export type Effect =
   | { readonly effect: 'resumeClient'; readonly connection: ConnectionId }
   | { readonly effect: 'saveSnapshot'; readonly view: SnapshotView }
   | ReadLog
+  | ReadSnapshot
+  | StoreSnapshot
+  /**
+   * The disk holds what this replica's memory does not: it is to be dropped, the storage closed,
+   * and another replica recovered from the directory. Nothing is stepped or drained any more.
+   */
+  | { readonly effect: 'restart'; readonly why: string }
   | Hash
+  /** After a shutdown: nothing is owed to clients, and this server leads no more. */
+  | { readonly effect: 'retired' }
   /** There is more to do: drain again in the next turn, even if nothing comes in. */
   | { readonly effect: 'again' }
   | { readonly effect: 'trace'; readonly trace: Trace }
@@ -63,6 +79,32 @@ export interface ReadLog {
   readonly after: Zxid
   readonly through: Zxid
   readonly bytesMax: number
+}
+
+/**
+ * A part of the saved snapshot at `zxid`, or of the newest one when that is null: at most
+ * `bytesMax` bytes from `offset` on. Completed by `snapshotPiece{ticket}`.
+ */
+export interface ReadSnapshot {
+  readonly effect: 'readSnapshot'
+  readonly ticket: SnapshotTicket
+  readonly zxid: Zxid | null
+  readonly offset: number
+  readonly bytesMax: number
+}
+
+/**
+ * A part of another server's snapshot, to be stored behind those before it; one at offset 0 begins
+ * anew. Once the last is stored the whole is verified and replaces snapshots and log in one atomic,
+ * durable step, or nothing changes. Completed by `snapshotStored{ticket}`.
+ */
+export interface StoreSnapshot {
+  readonly effect: 'storeSnapshot'
+  readonly ticket: SnapshotTicket
+  readonly zxid: Zxid
+  readonly offset: number
+  readonly bytes: Uint8Array
+  readonly isLast: boolean
 }
 
 export interface SendPeer {
@@ -123,8 +165,18 @@ export type Trace =
       readonly ok: boolean
     }
   | { readonly trace: 'peerRefused'; readonly from: ServerId; readonly why: string }
+  /** Digests differ at one zxid: one server is known to be wrong, or nobody can tell who: null. */
+  | { readonly trace: 'statesDiffer'; readonly zxid: Zxid; readonly wrong: ServerId | null }
   | { readonly trace: 'snapshotStarted'; readonly zxid: Zxid }
   | { readonly trace: 'reaped'; readonly path: string }
+  /** A write that came again had been logged before: where that was seen. It does not run again. */
+  | {
+      readonly trace: 'foundAgain'
+      readonly where: 'table' | 'outstanding' | 'tombstone'
+      readonly sessionId: SessionId
+    }
+  /** A leadership is over: what was proposed and not committed may or may not be. */
+  | { readonly trace: 'deposed'; readonly outstandingWrites: number }
   /** Writes are refused from now on. */
   | { readonly trace: 'zxidsSpent'; readonly zxid: Zxid; readonly advice: string }
 

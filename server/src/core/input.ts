@@ -16,6 +16,18 @@ export type HashTicket = Brand<number, 'HashTicket'>
 /** Names one readLog effect. */
 export type LogTicket = Brand<number, 'LogTicket'>
 
+/** Names one readSnapshot or storeSnapshot effect. */
+export type SnapshotTicket = Brand<number, 'SnapshotTicket'>
+
+/** A part of a saved snapshot, as it lies on the disk. */
+export interface SnapshotPiece {
+  readonly zxid: Zxid
+  readonly offset: number
+  readonly bytes: Uint8Array
+  /** Of the whole. */
+  readonly size: number
+}
+
 /** All that ever enters a replica. */
 export type Input =
   | Tick
@@ -43,8 +55,16 @@ export type Input =
       readonly ticket: LogTicket
       readonly txns: readonly Txn[] | null
     }
+  /** The answer to a readSnapshot effect; null: there is no such snapshot any more. */
+  | {
+      readonly input: 'snapshotPiece'
+      readonly ticket: SnapshotTicket
+      readonly piece: SnapshotPiece | null
+    }
+  /** The answer to a storeSnapshot effect; not ok: the disk is full, or the file is not whole. */
+  | { readonly input: 'snapshotStored'; readonly ticket: SnapshotTicket; readonly ok: boolean }
   | { readonly input: 'diskSpace'; readonly ok: boolean }
-  /** Answer what is in flight, take nothing new. */
+  /** Answer what is in flight, take nothing new, hand over; the `retired` effect is the end. */
   | { readonly input: 'shutdown' }
 
 export interface Tick {

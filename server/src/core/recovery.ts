@@ -103,4 +103,5 @@ const freshHardState = ({ serverId, voters }: ReplicaConfig): HardState => ({
   serverId,
   voters,
   rejoining: false,
+  generation: 0,
 })

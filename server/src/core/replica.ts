@@ -1,27 +1,31 @@
 import {
   type ClientFrame,
+  type CloseReason,
   digestAlgorithm,
-  type Epoch,
   limits,
   nextZxid,
   type ServerId,
-  type Zxid,
 } from '@conclave/protocol'
-import type { Txn } from '@conclave/protocol/peer'
+import type { PeerFrameOf, Txn } from '@conclave/protocol/peer'
 import { assert, assertNever } from './assert.js'
 import type { ReplicaConfig } from './config.js'
-import type { Effect, RoleName, SnapshotView, Trace } from './effect.js'
+import type { Effect, RoleName, Trace } from './effect.js'
 import type { ClientFrameInput, ConnectionId, Input, Tick } from './input.js'
 import { LogReads } from './log-reads.js'
 import { Attaching } from './pipeline/attaching.js'
 import type { Connection } from './pipeline/connection.js'
 import { Connections } from './pipeline/connections.js'
-import { Leadership, numbersSpent } from './pipeline/leadership.js'
+import { LeaderAccess, type PeerPort } from './pipeline/leader-access.js'
+import type { Confirmation, LeaderAnswers } from './pipeline/leader-port.js'
+import { Leadership } from './pipeline/leadership.js'
 import type { Applied } from './pipeline/replicated-state.js'
 import { Serving } from './pipeline/serving.js'
+import { tracesOf, zxidsSpent } from './pipeline/traces.js'
 import { TurnBudget } from './pipeline/turn-budget.js'
 import { Watching } from './pipeline/watching.js'
 import type { Recovered } from './recovery.js'
+import type { ReplicaStatus } from './replica-status.js'
+import { SnapshotSchedule } from './snapshot-schedule.js'
 import { Zab, type ZabHost } from './zab/zab.js'
 
 /**
@@ -38,12 +42,13 @@ export class Replica {
   readonly #watching: Watching
   readonly #attaching: Attaching
   readonly #serving: Serving
-  #leadership: Leadership | null = null
+  readonly #snapshots: SnapshotSchedule
+  readonly #leaders: LeaderAccess
   #tick: Tick = { input: 'tick', nowMs: 0, wallMs: 0 }
   #leaderlessSinceMs: number | null = null
-  #hasSpace = true
-  #isShuttingDown = false
-  #snapshot: { view: SnapshotView | null; lastZxid: Zxid }
+  /** Since when; null while nobody has asked for it. */
+  #shutdownMs: number | null = null
+  #hasRetired = false
 
   constructor(config: ReplicaConfig, recovered: Recovered) {
     this.#config = config
@@ -53,15 +58,21 @@ export class Replica {
     this.#watching = new Watching(state, history, this.#logReads, this.#connections)
     this.#attaching = new Attaching(config, state, this.#connections)
     this.#serving = new Serving(state, this.#connections, this.#watching, this.#budget)
+    this.#leaders = new LeaderAccess(this.#peers(), this.#budget, this.#leaderAnswers())
     const lastApplied = state.lastApplied.zxid
-    this.#snapshot = { view: null, lastZxid: lastApplied }
+    this.#snapshots = new SnapshotSchedule(config.snapshotTxns, lastApplied)
     const host: ZabHost = {
       apply: (txn) => this.#apply(txn),
-      roundConfirmed: (round) => this.#roundConfirmed(round),
+      roundConfirmed: (round) => this.#leaders.roundConfirmed(round),
       roleChanged: (role) => this.#roleChanged(role),
+      snapshotWanted: () => this.#snapshots.want(),
+      resync: () => this.#closeAll('resync'),
+      asked: (from, frame) => this.#onAsked(from, frame),
+      answered: (frame) => this.#leaders.answered(frame, state.lastApplied.zxid),
+      learnerLost: (learner) => this.#leaders.learnerLost(learner),
       trace: (trace) => this.#trace(trace),
     }
-    this.#zab = new Zab(config, { hardState, epochs, lastApplied }, history, host)
+    this.#zab = new Zab(config, { hardState, epochs, lastApplied }, history, this.#logReads, host)
   }
 
   get status(): ReplicaStatus {
@@ -72,6 +83,7 @@ export class Replica {
       epoch: this.#zab.epoch,
       leader: this.#zab.leader,
       zxid: state.lastApplied.zxid,
+      committed: this.#zab.lastCommitted,
       ensembleId: state.ensembleId,
       digest: state.digest,
       znodes: state.tree.size,
@@ -84,7 +96,7 @@ export class Replica {
 
   /** There is a leader and an ensemble, so that clients get answers. */
   get isServing(): boolean {
-    return this.#openLeadership !== null
+    return this.#recovered.state.ensembleId !== null && this.#leaders.port !== null
   }
 
   step(input: Input): void {
@@ -111,13 +123,17 @@ export class Replica {
       case 'peerLost':
         return this.#zab.peerLost(input)
       case 'snapshotEnded':
-        this.#snapshot = { ...this.#snapshot, view: null }
-        return
+        this.#snapshots.ended()
+        return this.#zab.snapshotEnded(input.zxid !== null)
+      case 'snapshotPiece':
+        return this.#zab.snapshotPiece(input)
+      case 'snapshotStored':
+        return this.#zab.snapshotStored(input)
       case 'hashed':
         return this.#serving.hashed(input.ticket, input.hash)
       case 'diskSpace':
-        this.#hasSpace = input.ok
-        return this.#leadership?.diskSpace(input.ok)
+        this.#zab.diskSpace(input.ok)
+        return this.#leaders.leadership?.diskSpace(this.#zab.hasSpace)
       case 'shutdown':
         return this.#onShutdown()
       default:
@@ -127,16 +143,16 @@ export class Replica {
 
   /** All that must happen now, coalesced over the inputs since the last drain. */
   drain(): readonly Effect[] {
-    this.#leadership?.beforeDrain()
+    this.#leaders.beforeDrain()
     const outward = this.#zab.drain()
     this.#watching.replay()
     this.#connections.resume()
     this.#beginSnapshot()
     const clients = this.#connections.drain()
     this.#pumpReady()
-    this.#budget.renew((connection) => this.#serving.pump(connection))
+    this.#budget.renew()
     const again: Effect[] = this.#hasMore() ? [{ effect: 'again' }] : []
-    return [...outward, ...this.#logReads.drain(), ...clients, ...again]
+    return [...outward, ...this.#logReads.drain(), ...clients, ...this.#retire(), ...again]
   }
 
   /** The txn is committed. Events, then its reply, then the reads behind it. */
@@ -144,31 +160,50 @@ export class Replica {
     const { state, history } = this.#recovered
     const applied = state.apply(txn)
     history.applied(txn.zxid)
-    this.#leadership?.applied(applied)
+    if (txn.zxid % limits.digestTxns === 0) this.#zab.stateAt(txn.zxid, state.digest)
+    this.#leaders.applied(applied)
     this.#watching.trigger(txn)
     this.#serving.applied(applied)
-    this.#attaching.applied(applied, this.#leadership)
+    this.#attaching.applied(applied)
     this.#tell(applied)
+    this.#leaders.settled(txn.zxid)
   }
 
-  #roundConfirmed(round: number): void {
+  /** A leader that hands over takes nothing new: what has no answer is asked of the next one. */
+  #onAsked(from: ServerId, frame: PeerFrameOf<'ask'>): void {
+    if (this.#shutdownMs === null) this.#leaders.asked(from, frame)
+  }
+
+  #peers(): PeerPort {
+    return {
+      toLeader: (asks) => this.#zab.toLeader(asks),
+      toLearner: (learner, frame) => this.#zab.toLearner(learner, frame),
+    }
+  }
+
+  #leaderAnswers(): LeaderAnswers {
+    return {
+      decided: (write, decision) => this.#serving.decided(write, decision),
+      confirmed: (confirmation) => this.#confirmed(confirmation),
+      creationRefused: (nonceHash, reason) => this.#attaching.creationRefused(nonceHash, reason),
+      moved: (sessionId, attach) => this.#attaching.moved(sessionId, attach),
+    }
+  }
+
+  #confirmed(confirmation: Confirmation): void {
     const { role, epoch } = this.#zab
     assert(role !== 'looking', 'rounds are confirmed in an established leadership')
-    if (this.#leadership !== null) {
-      this.#attaching.confirmed(round, this.#leadership, { role, epoch })
-    }
-    this.#serving.confirmed(round)
+    this.#attaching.confirmed(confirmation, { role, epoch })
+    this.#serving.confirmed(confirmation)
   }
 
   #roleChanged(role: RoleName): void {
-    this.#leadership = null
-    this.#attaching.restart()
-    if (role === 'leading') {
-      this.#lead()
-      return
-    }
-    this.#leaderlessSinceMs = this.#tick.nowMs
+    this.#leaders.drop()
+    this.#attaching.lead(null)
     this.#serving.lead(null)
+    if (role === 'looking') this.#leaderlessSinceMs = this.#tick.nowMs
+    else if (role === 'leading') this.#lead()
+    else this.#follow()
   }
 
   #trace(trace: Trace): void {
@@ -182,96 +217,89 @@ export class Replica {
       get nextZxid() {
         return nextZxid(history.last.zxid)
       },
+      get lastCommitted() {
+        return zab.lastCommitted
+      },
       propose: (proposal: Omit<Txn, 'zxid' | 'epoch'>) => zab.propose(proposal),
       startRound: () => zab.startRound(),
+      trace: (trace: Trace) => this.#trace(trace),
     }
-    const start = { tick: this.#tick, hasSpace: this.#hasSpace }
-    this.#leadership = new Leadership(state, broadcast, start)
+    const start = { tick: this.#tick, hasSpace: zab.hasSpace }
+    const leadership = new Leadership(state, broadcast, this.#budget, start)
+    this.#leaders.lead(leadership)
     const { zxid } = state.lastApplied
-    if (zxid >= limits.zxidMax - limits.zxidsForSessions) this.#tellSpent(zxid)
+    if (zxid >= limits.zxidMax - limits.zxidsForSessions) this.#trace(zxidsSpent(zxid))
     if (state.ensembleId === null) {
-      this.#leadership.createEnsemble(this.#config.newEnsembleId, digestAlgorithm)
+      leadership.createEnsemble(this.#config.newEnsembleId, digestAlgorithm)
     } else {
       this.#open()
     }
   }
 
+  #closeAll(reason: CloseReason): void {
+    for (const connection of this.#connections.values()) this.#connections.close(connection, reason)
+  }
+
+  #follow(): void {
+    this.#leaders.follow()
+    this.#open()
+  }
+
   /** There is a leader and an ensemble: clients are served. */
   #open(): void {
-    const leadership = this.#leadership
-    if (leadership === null) return
+    const { port } = this.#leaders
+    if (port === null || this.#recovered.state.ensembleId === null) return
     this.#leaderlessSinceMs = null
-    this.#serving.lead(leadership)
-    for (const connection of this.#connections.values()) {
-      this.#attaching.proceed(connection, leadership)
-    }
+    // Claims first: a write counts only from where its session is.
+    this.#attaching.lead(port)
+    this.#serving.lead(port)
   }
 
-  #tell({ txn, ended }: Applied): void {
-    const { body, zxid } = txn
-    if (zxid === limits.zxidMax - limits.zxidsForSessions) this.#tellSpent(zxid)
-    if (body.body === 'createEnsemble') {
-      const { ensembleId } = body
-      this.#zab.ensembleIdLearned(ensembleId)
-      this.#trace({ trace: 'ensembleCreated', ensembleId })
-      this.#open()
-    }
-    if (body.body === 'createSession') {
-      const { sessionTimeoutMs } = body
-      const sessionId = zxid as number as Extract<Trace, { trace: 'sessionCreated' }>['sessionId']
-      this.#trace({ trace: 'sessionCreated', sessionId, sessionTimeoutMs })
-    }
-    if (body.body === 'write' && txn.sessionId === 0) {
-      for (const change of body.changes) {
-        if (change.change === 'delete') this.#trace({ trace: 'reaped', path: change.path })
-      }
-    }
-    if (ended !== null && body.body === 'closeSession') {
-      const { sessionId, expired } = ended
-      const ephemerals = body.changes.length
-      this.#trace({ trace: 'sessionClosed', sessionId, expired, ephemerals })
-    }
-  }
-
-  #tellSpent(zxid: Zxid): void {
-    this.#trace({ trace: 'zxidsSpent', zxid, advice: numbersSpent.message })
+  #tell(applied: Applied): void {
+    for (const trace of tracesOf(applied)) this.#trace(trace)
+    const { body } = applied.txn
+    if (body.body !== 'createEnsemble') return
+    this.#zab.ensembleIdLearned(body.ensembleId)
+    this.#open()
   }
 
   #onTick(tick: Tick): void {
     this.#tick = tick
-    this.#leaderlessSinceMs ??= this.#leadership === null ? tick.nowMs : null
-    this.#leadership?.tick(tick)
+    const { port, leadership } = this.#leaders
+    this.#leaderlessSinceMs ??= port === null ? tick.nowMs : null
+    leadership?.tick(tick)
+    const keepsUp = this.#leaders.tick(tick.nowMs, this.#recovered.state.lastApplied.zxid)
     this.#zab.tick(tick.nowMs)
-    const isAlone =
-      this.#leaderlessSinceMs !== null && tick.nowMs - this.#leaderlessSinceMs >= limits.noQuorumMs
+    leadership?.diskSpace(this.#zab.hasSpace)
+    leadership?.divided(this.#zab.isDivided)
+    const leaderlessMs = tick.nowMs - (this.#leaderlessSinceMs ?? tick.nowMs)
+    const isLeft = leaderlessMs >= limits.noQuorumMs || !keepsUp
     for (const connection of this.#connections.values()) {
       const { phase } = connection
       if (phase.phase === 'greeting' && tick.nowMs - phase.sinceMs >= limits.firstFrameMs) {
         this.#connections.close(connection, 'timeout')
-      } else if (isAlone && phase.phase !== 'greeting') {
+      } else if (isLeft && phase.phase !== 'greeting') {
         this.#connections.close(connection, 'noQuorum')
       }
       // It cannot be heard for a reason that is not its own.
-      if (connection.paused === 'serverLoad') this.#leadership?.touch(connection.sessionId)
+      if (connection.paused === 'serverLoad') this.#leaders.port?.touch(connection.sessionId)
     }
   }
 
   #onClientOpened(id: ConnectionId, address: string): void {
     this.#connections.open(id, address, this.#tick.nowMs)
     const connection = this.#connections.get(id)
-    if (this.#isShuttingDown && connection !== undefined) {
-      this.#connections.close(connection, 'shutdown')
-    }
+    const isTooLate = this.#shutdownMs !== null && connection !== undefined
+    if (isTooLate) this.#connections.close(connection, 'shutdown')
   }
 
   #onClientFrame({ connection: id, frame, bytes }: ClientFrameInput): void {
     const connection = this.#connections.get(id)
     if (connection === undefined || connection.phase.phase === 'closed') return
     if (frame.frame === 'probe') return this.#onProbe(connection, frame.id)
-    this.#leadership?.touch(connection.sessionId)
     if (connection.phase.phase === 'attached') this.#onSessionFrame(connection, frame, bytes)
     else if (frame.frame === 'connect' && connection.phase.phase === 'greeting') {
-      this.#attaching.connect(connection, frame, this.#openLeadership)
+      this.#attaching.connect(connection, frame)
     } else this.#connections.close(connection, 'badFrame')
   }
 
@@ -286,10 +314,12 @@ export class Replica {
     frame: Exclude<ClientFrame, { frame: 'probe' }>,
     bytes: number,
   ): void {
+    this.#leaders.port?.touch(connection.sessionId)
     switch (frame.frame) {
       case 'request':
         // What has no answer when the connection closes is sent again to another server.
-        return this.#isShuttingDown ? undefined : this.#serving.request(connection, frame, bytes)
+        if (this.#shutdownMs !== null) return
+        return this.#serving.request(connection, frame, bytes)
       case 'ack':
         return this.#serving.acked(connection, frame.ackedXid)
       case 'ping':
@@ -321,56 +351,39 @@ export class Replica {
    * is behind it, never runs here: its client is told of the shutdown and sends it again.
    */
   #onShutdown(): void {
-    this.#isShuttingDown = true
+    this.#shutdownMs ??= this.#tick.nowMs
     for (const connection of this.#connections.values()) {
       if (connection.started === 0) this.#connections.close(connection, 'shutdown')
     }
   }
 
-  /** The leadership that clients may ask: not before there is an ensemble. */
-  get #openLeadership(): Leadership | null {
-    return this.#recovered.state.ensembleId === null ? null : this.#leadership
-  }
-
   /** Goes on where an answer was too much for the last outbox. */
   #pumpReady(): void {
     for (const connection of this.#connections.takeBlocked()) this.#serving.pump(connection)
-    if (!this.#isShuttingDown) return
-    this.#onShutdown()
+    if (this.#shutdownMs !== null) this.#onShutdown()
+  }
+
+  /** Leadership ends when nothing is owed to clients, or when that takes too long. */
+  #retire(): readonly Effect[] {
+    if (this.#shutdownMs === null || this.#hasRetired) return []
+    const isLate = this.#tick.nowMs - this.#shutdownMs > limits.handoverMsMax
+    if (isLate || this.#connections.areClosed) this.#zab.retire()
+    this.#hasRetired = this.#zab.hasRetired
+    return this.#hasRetired ? [{ effect: 'retired' }] : []
   }
 
   #hasMore(): boolean {
-    const isBehind = this.#leadership?.isBehind === true || this.#zab.hasOutput
+    const isBehind = this.#leaders.hasOutput || this.#zab.hasOutput
     return isBehind || this.#connections.hasOutput || this.#watching.isReplaying
   }
 
-  /** Only of what is durable in the own log. */
   #beginSnapshot(): void {
     const { state } = this.#recovered
+    if (!this.#snapshots.isDue(state.lastApplied, this.#zab.durable)) return
     const { zxid } = state.lastApplied
-    const isDue = zxid - this.#snapshot.lastZxid >= this.#config.snapshotTxns
-    const isDurable = this.#zab.durable.zxid >= zxid
-    if (!isDue || !isDurable || this.#snapshot.view !== null) return
     const view = state.snapshot(this.#zab.epochsUpTo(zxid))
-    this.#snapshot = { view, lastZxid: zxid }
+    this.#snapshots.begun(zxid)
     this.#connections.effect({ effect: 'saveSnapshot', view })
     this.#trace({ trace: 'snapshotStarted', zxid })
   }
-}
-
-/** For people and metrics. */
-export interface ReplicaStatus {
-  readonly serverId: ServerId
-  readonly role: RoleName
-  readonly epoch: Epoch
-  readonly leader: ServerId | null
-  /** Of the last txn applied. */
-  readonly zxid: Zxid
-  readonly ensembleId: string | null
-  readonly digest: string
-  readonly znodes: number
-  readonly sessions: number
-  readonly connections: number
-  readonly watches: number
-  readonly streams: number
 }

@@ -24,6 +24,7 @@ const hardState: HardState = {
   serverId: 1 as never,
   voters: [1 as never],
   rejoining: false,
+  generation: 0,
 }
 
 const view = (): SnapshotView => {

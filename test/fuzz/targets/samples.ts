@@ -1,3 +1,4 @@
+import { opTable } from '@conclave/protocol'
 import type { Txn, TxnBody } from '@conclave/protocol/peer'
 import { txnSchema } from '@conclave/protocol/peer'
 import { create, ReplicaKit, setData } from '../../support/replica-kit.js'
@@ -43,6 +44,8 @@ export const hardStateSample = [3, 1, 3, 'ensemble', 1, [1, 2, 3], false]
 
 const position = [3, 7]
 /** By the numbers of the peer frames. */
+const nonceHash = new Uint8Array(32)
+
 export const peerSamples: readonly unknown[] = [
   [1, 3, 'looking', 1, 3, 7, false],
   [2, 3, 1, 1],
@@ -59,4 +62,31 @@ export const peerSamples: readonly unknown[] = [
   [13, 3, 1, 7, 5],
   [14, 3, 1, 5],
   [15, 3, 1, 'why'],
+  [
+    30,
+    3,
+    1,
+    [
+      [1, 2, 1, 0, 5, 4, 0, [opTable.delete.tag, '/a', -1]],
+      [2, nonceHash, 10_000],
+      [3, 9, 2, nonceHash, 1, 0, 0, 7, [['ip', '127.0.0.1']]],
+      [4, [2, 3]],
+      [5, 2, 4],
+      [6, 2, 1, [['digest', 'me:0']]],
+      [7, 1],
+    ],
+  ],
+  [
+    31,
+    3,
+    1,
+    7,
+    [
+      [1, 2, 1, 5, ['throttled', 'later', null]],
+      [2, 2, 1, 5, 0, 4],
+      [3, 1, [2], [[9, 'granted']]],
+      [4, nonceHash, 'noSpace'],
+      [5, 2, 3],
+    ],
+  ],
 ]

@@ -55,7 +55,16 @@ export const spawnServer = async (
   data: string,
   ...flags: readonly string[]
 ): Promise<Conclave & { readonly url: string }> => {
-  const server = spawnConclave(t, ['serve', '--data', data, '--client-port', '0', ...flags])
+  const server = spawnConclave(t, [
+    'serve',
+    '--data',
+    data,
+    '--client-port',
+    '0',
+    '--admin-port',
+    '0',
+    ...flags,
+  ])
   const failed = server.ended.then(({ code, stderr }) => {
     throw new Error(`the server ended with ${code}: ${stderr}`)
   })

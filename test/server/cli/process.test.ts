@@ -32,7 +32,7 @@ t.test('CLI-26 serve says how to connect, serves, and stops in order at a signal
 t.test('CLI-26 a config file says what flags would', async (t) => {
   const directory = tempDirectory(t)
   const config = join(directory, 'conclave.yaml')
-  writeFileSync(config, 'data: ./data\nclientPort: 0\nlogLevel: silent\n')
+  writeFileSync(config, 'data: ./data\nclientPort: 0\nadminPort: 0\nlogLevel: silent\n')
   const server = spawnConclave(t, ['serve', '--config', config])
   await server.stdout.seen(`its data is in ${directory}/data\n`)
   server.kill('SIGTERM')

@@ -14,6 +14,7 @@ t.test('CLI-9 a config is YAML or JSON, and flags override it', async (t) => {
   t.strictSame(serveConfig({ config: file, clientPort: 0 }), {
     data: join(directory, 'd'),
     clientPort: 0,
+    adminPort: 7_600,
     allowOrigins: ['https://x'],
   })
   t.strictSame(parseConfig('{"data":"/d","logLevel":"warn"}', 'c.json'), {
@@ -22,6 +23,21 @@ t.test('CLI-9 a config is YAML or JSON, and flags override it', async (t) => {
   })
   t.strictSame(parseConfig('', 'c'), {})
   t.equal(serveConfig({ config: file, data: './x' }).data, './x', 'a flag starts from here')
+})
+
+t.test('CLI-31 a relative secretFile starts from where the config file is', async (t) => {
+  const directory = tempDirectory(t)
+  const file = join(directory, 'conclave.yaml')
+  writeFileSync(file, 'servers: [{id: 1, host: a}, {id: 2, host: b}]\nsecretFile: ./s\n')
+  t.strictSame(serveConfig({ config: file, data: '/d', serverId: 2 }), {
+    data: '/d',
+    serverId: 2,
+    secretFile: join(directory, 's'),
+    servers: [
+      { id: 1, host: 'a' },
+      { id: 2, host: 'b' },
+    ],
+  })
 })
 
 t.test('CLI-9 what is wrong in a config is refused by file and key', async (t) => {
@@ -71,6 +87,12 @@ t.test('SERVER-14 an option is judged alike in a program and in a file', async (
       '{sessionTimeoutMsMin: 5000, sessionTimeoutMsMax: 4000}',
       'sessionTimeoutMsMin is at most sessionTimeoutMsMax, not 5000',
     ],
+    ['adminPort: 65536', 'adminPort is a whole number from 0 to 65535, not 65536'],
+    [
+      'servers: [{id: 1, host: a, peerPort: 70000}]',
+      'servers.0.peerPort is a whole number from 1 to 65535, not 70000',
+    ],
+    ['secret: short', 'secret is a text of 16 to 1024 characters'],
     ['ClientPort: 1', 'there is no option "ClientPort"; did you mean clientPort?'],
   ]
   for (const [yaml, fault] of cases) {
@@ -81,8 +103,13 @@ t.test('SERVER-14 an option is judged alike in a program and in a file', async (
   for (const yaml of ['clientPort: 0', 'historyBytesMax: 0', 'connectionsMax: 1000000']) {
     const said: unknown = parseYaml(yaml)
     t.strictSame(parseConfig(yaml, 'c'), said)
-    t.match(settingsOf({ data: '/d', ...(said as object) }), said as object)
+    const settings = settingsOf({ data: '/d', ...(said as object) })
+    t.match({ ...settings, ...settings.own }, said as object)
   }
   const unsaid = { data: '/d', clientPort: undefined, hosts: undefined, log: undefined }
-  t.match(settingsOf(unsaid), { host: '127.0.0.1', clientPort: 7_400, hosts: [] })
+  t.match(settingsOf(unsaid), {
+    host: '127.0.0.1',
+    own: { clientPort: 7_400 },
+    hosts: [],
+  })
 })

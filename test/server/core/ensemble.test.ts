@@ -78,7 +78,8 @@ class Voter {
   /** Server 2 answers the last heartbeat. */
   confirm(): void {
     const beat = this.sent('heartbeat')
-    if (beat !== undefined) this.hear({ ...beat, frame: 'heartbeatAck' } as PeerFrame)
+    if (beat !== undefined)
+      this.hear({ ...beat, frame: 'heartbeatAck', hasSpace: true, digest: null } as PeerFrame)
   }
 
   /** Elects it by hand: votes, discovery and synchronization. */
@@ -88,15 +89,22 @@ class Voter {
     const had = (zxid - 1) as Zxid // with an equal history the higher id would win
     this.tick()
     this.step({ input: 'peerOpened', from, link })
-    const vote = { vote: 1 as ServerId, currentEpoch: epoch, lastZxid: had, rejoining: false }
-    this.hear({ frame: 'notification', epoch: 0 as Epoch, state: 'looking', ...vote })
+    const known = { rejoining: false, bootstrap: false }
+    const vote = { vote: 1 as ServerId, currentEpoch: epoch, lastZxid: had, ...known }
+    this.hear({
+      frame: 'notification',
+      epoch: 0 as Epoch,
+      state: 'looking',
+      ...vote,
+      hasSpace: true,
+    })
     this.tick(3)
     this.hear({ frame: 'followerInfo', epoch, acceptedFrom: 1 as ServerId, join: 1 })
     this.persist()
     const asked = this.sent('leaderInfo')
     const standing = { epoch: asked?.epoch ?? epoch, join: 1 }
     const last = { epoch, zxid: had }
-    this.hear({ frame: 'ackEpoch', ...standing, currentEpoch: epoch, last, rejoining: false })
+    this.hear({ frame: 'ackEpoch', ...standing, currentEpoch: epoch, last, ...known })
     this.persist()
     this.hear({ frame: 'ackNewLeader', ...standing, zxid })
   }

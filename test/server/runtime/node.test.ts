@@ -6,6 +6,7 @@ import { Recovery } from '#server/core/recovery.js'
 import { Replica } from '#server/core/replica.js'
 import { pino } from 'pino'
 import t from 'tap'
+import { noMetrics } from '../../support/no-metrics.js'
 import { defaultConfig, ReplicaKit } from '../../support/replica-kit.js'
 
 /** A node around a replica that leads, whose effects are counted and not carried out. */
@@ -19,7 +20,7 @@ const countingNode = (onFatal: (error: Error) => void): { node: Node; effects: (
     return []
   }
   const log = pino({ level: 'silent' })
-  const ports = { log, onServing() {}, onFatal } as unknown as NodePorts
+  const ports = { log, metrics: noMetrics, onServing() {}, onFatal } as unknown as NodePorts
   return { node: new Node(replica, ports), effects: () => effects }
 }
 
@@ -51,7 +52,12 @@ t.test('SERVER-13 that clients are served is told once, after all that it takes'
     told += 1
   }
   const log = pino({ level: 'silent' })
-  const node = new Node(replica, { storage, log, onServing } as unknown as NodePorts)
+  const node = new Node(replica, {
+    storage,
+    log,
+    metrics: noMetrics,
+    onServing,
+  } as unknown as NodePorts)
   t.teardown(() => node.stop())
   while (told === 0) {
     for (const done of held.splice(0)) done()

@@ -267,7 +267,7 @@ t.test('SERVER-10 a failure of the very first or very last write is told too', a
   await t.rejects(server.stop(), { code: 'EIO' })
   await t.rejects(server.stopped, { code: 'EIO' })
   const start = async (): Promise<void> => (await startOn(files, { data, clientPort: 0 })).stopped
-  await t.rejects(start(), { code: 'EIO' })
+  await t.rejects(start(), { code: 'dataDirectory', message: /EIO/ })
   files.isFailing = false
   await (await startOn(files, { data, clientPort: 0 })).stop()
 })

@@ -11,7 +11,7 @@ export class Agreement implements Invariant {
   check(sight: Sight, ledger: Ledger): void {
     if (sight.sight !== 'applied') return
     const { server, zxid } = sight
-    const txn = ledger.log(server).get(zxid)
+    const txn = ledger.log(server).held(zxid)
     const known = ledger.committed[zxid - 1]
     // A snapshot may stand for what is applied: the digest answers for it.
     if (txn === undefined) {

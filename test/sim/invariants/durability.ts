@@ -14,7 +14,8 @@ export class Durability implements Invariant {
   readonly #said = new Map<ServerId, Map<Zxid, Txn>>()
 
   check(sight: Sight, ledger: Ledger): void {
-    if (sight.sight === 'wiped') this.#said.delete(sight.server)
+    const isGivenUp = sight.sight === 'hardState' && sight.hardState.currentEpoch === 0
+    if (sight.sight === 'wiped' || isGivenUp) this.#said.delete(sight.server)
     if (sight.sight === 'sent') this.#sent(sight, ledger)
     if (sight.sight === 'persisting') this.#persisting(sight, ledger)
     if (sight.sight === 'started') this.#started(sight, ledger)

@@ -39,7 +39,9 @@ export class Leadership implements Invariant {
     if (now.currentEpoch > now.acceptedEpoch) {
       throw new Violation('Z7', `server ${server} is in an epoch that it has not accepted`)
     }
-    if (before === undefined) return
+    // It has given up all it had, but for its promises.
+    const isGivenUp = now.rejoining && now.generation > (before?.generation ?? 0)
+    if (before === undefined || isGivenUp) return
     const falls = now.acceptedEpoch < before.acceptedEpoch || now.currentEpoch < before.currentEpoch
     if (falls) throw new Violation('Z7', `an epoch of server ${server} has fallen`)
   }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse as parseYaml, YAMLParseError } from 'yaml'
+import { defaultAdminPort } from '@conclave/protocol'
 import { z } from 'zod'
-import { optionFault, serverOptionFields, timeoutsInOrder } from '../../server-options.js'
+import { optionFault, optionsInOrder, serverOptionFields } from '../../server-options.js'
 import { fileError } from '../read-input.js'
 import { UsageError } from '../usage-error.js'
 
@@ -25,8 +26,14 @@ export const serveConfig = ({ config: file, ...flags }: ServeFlags): ServeConfig
     const where = file === undefined ? '' : `, or data: DIR into ${file}`
     throw new UsageError(`say where the data is to be kept: --data DIR${where}`)
   }
-  return { ...config, data }
+  // A program of its own has room for it; in another program it has to be asked for.
+  const admin = config.servers === undefined ? { adminPort: defaultAdminPort } : {}
+  return { ...admin, ...config, data }
 }
+
+/** The servers that a config file lists; none when it lists none. */
+export const serversIn = (file: string): NonNullable<Said['servers']> =>
+  readConfig(file).servers ?? []
 
 /** Reads a file, YAML or JSON. A relative path in it starts from where the file is. */
 const readConfig = (file: string): Said => {
@@ -37,8 +44,12 @@ const readConfig = (file: string): Said => {
     throw fileError(error, `the config file ${file} cannot be read`)
   }
   const config = parseConfig(text, file)
-  const { data } = config
-  return data === undefined ? config : { ...config, data: resolve(dirname(file), data) }
+  const beside: { data?: string; secretFile?: string } = {}
+  for (const key of ['data', 'secretFile'] as const) {
+    const path = config[key]
+    if (path !== undefined) beside[key] = resolve(dirname(file), path)
+  }
+  return { ...config, ...beside }
 }
 
 /** @throws UsageError */
@@ -76,4 +87,4 @@ const configSchema = z
     logLevel: oneOf(logLevels).optional(),
     logFormat: oneOf(logFormats).optional(),
   })
-  .check(timeoutsInOrder)
+  .check(optionsInOrder)

@@ -5,8 +5,15 @@ import { hasColours } from '../output/style.js'
 import { quoteWord } from '../split-words.js'
 import { serveConfig, type ServeFlags } from './serve-config.js'
 
+export interface EndFlags {
+  readonly untilInputEnds?: true
+}
+
 /** Runs a server until a signal, or until it must end by itself. */
-export const serve = (flags: ServeFlags, context: ProgramContext): Promise<void> =>
+export const serve = (
+  { untilInputEnds, ...flags }: ServeFlags & EndFlags,
+  context: ProgramContext,
+): Promise<void> =>
   context.interruptible(async (signal) => {
     const { host, output } = context
     const { logLevel, logFormat, ...options } = serveConfig(flags)
@@ -30,6 +37,7 @@ export const serve = (flags: ServeFlags, context: ProgramContext): Promise<void>
     }
     signal.addEventListener('abort', onSignal)
     if (signal.aborted) onSignal()
+    if (untilInputEnds === true) host.stdin.once('end', () => void server.stop()).resume()
     void server.serving.then(
       async () => {
         log.info({ url: server.url, data: options.data }, 'serving')
@@ -50,13 +58,17 @@ export const serve = (flags: ServeFlags, context: ProgramContext): Promise<void>
 
 /** How to connect, and what a newcomer may try. */
 const greeting = (
-  { url, clientPort }: RunningServer,
+  { url, clientPort, adminPort }: RunningServer,
   data: string,
   title: (text: string) => string,
 ): string => {
+  const place = new URL(url)
   const to = clientPort === 7400 ? '' : ` --connect ${url.replace('conclave://', '')}`
   return [
     `Conclave is running at ${title(url)}, its data is in ${quoteWord(data)}`,
+    ...(adminPort === null
+      ? []
+      : [`Metrics and status: http://${place.hostname}:${adminPort}/status`]),
     '',
     'In another terminal:',
     `  npx conclave shell${to}`,

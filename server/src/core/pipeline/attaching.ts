@@ -5,16 +5,24 @@ import {
   type SessionEndReason,
   type SessionId,
   type Xid,
+  zxidZero,
 } from '@conclave/protocol'
+import type { CreationRefusal, Verdict } from '@conclave/protocol/peer'
+import { assertNever } from '../assert.js'
 import { bytesKey, sameBytes } from '../byte-equality.js'
 import type { ReplicaConfig } from '../config.js'
+import type { ConnectionId } from '../input.js'
 import type { Session, Tombstone } from '../session/session-table.js'
 import type { Connection } from './connection.js'
 import type { Connections } from './connections.js'
-import type { Leadership } from './leadership.js'
+import type { Confirmation, LeaderPort } from './leader-port.js'
 import type { Applied, ReplicatedState } from './replicated-state.js'
 
-/** The way of a connection from its connect frame to its session. */
+/**
+ * The way of a connection from its connect frame to its session. Whether the session may be
+ * attached is the leader's word; what the client is then told is what the table of this server
+ * says, which has by then applied all that the leader knew.
+ */
 export class Attaching {
   readonly #config: ReplicaConfig
   readonly #state: ReplicatedState
@@ -22,10 +30,11 @@ export class Attaching {
   /** By its nonce: the connection that waits for its session to be created. */
   readonly #creations = new Map<string, Connection>()
   /**
-   * Each waits for the confirmation that this server still leads; while an end of its session is
-   * outstanding, for that end.
+   * Each waits for the leader's confirmed verdict; while an end of its session is outstanding, for
+   * that end.
    */
-  readonly #claims = new Map<Connection, Claim>()
+  readonly #claims = new Map<ConnectionId, Connection>()
+  #leader: LeaderPort | null = null
 
   constructor(config: ReplicaConfig, state: ReplicatedState, connections: Connections) {
     this.#config = config
@@ -33,56 +42,67 @@ export class Attaching {
     this.#connections = connections
   }
 
-  connect(
-    connection: Connection,
-    connect: ClientFrameOf<'connect'>,
-    leadership: Leadership | null,
-  ): void {
+  /** A leader can be asked from now on, or none; what was asked of the last one is asked anew. */
+  lead(leader: LeaderPort | null): void {
+    this.#leader = leader
+    this.#claims.clear()
+    this.#creations.clear()
+    if (leader === null) return
+    for (const connection of this.#connections.values()) {
+      if (connection.phase.phase === 'connecting') this.#proceed(connection, leader)
+      if (connection.phase.phase === 'attached') this.#claimAgain(connection, leader)
+    }
+  }
+
+  connect(connection: Connection, connect: ClientFrameOf<'connect'>): void {
     if (connect.version !== protocolVersion) {
       this.#connections.close(connection, 'badVersion')
       return
     }
-    connection.phase = { phase: 'connecting', connect, step: 'leader', resumes: true }
+    connection.phase = { phase: 'connecting', connect, resumes: true }
     connection.ackedXid = connect.ackedXid
-    if (leadership !== null) this.proceed(connection, leadership)
+    if (this.#leader !== null) this.#proceed(connection, this.#leader)
   }
 
-  /** There is a leader to ask. */
-  proceed(connection: Connection, leadership: Leadership): void {
-    if (connection.phase.phase !== 'connecting') return
-    const { connect } = connection.phase
-    const { ensembleId, lastApplied } = this.#state
-    if (connect.ensembleId !== null && connect.ensembleId !== ensembleId) {
-      this.#end(connection, 'otherEnsemble')
-    } else if (connect.lastZxidSeen > lastApplied.zxid) {
-      this.#end(connection, 'historyLost')
-    } else if (connect.sessionId === 0) {
-      this.#create(connection, connect, leadership)
-    } else {
-      this.#resume(connection, connect, leadership)
+  /** The verdicts on claims; those of connections that have their session are seldom news. */
+  confirmed({ verdicts }: Confirmation, standing: ServingStanding): void {
+    for (const { connection: id, verdict } of verdicts) {
+      const claiming = this.#claims.get(id)
+      const attached = this.#connections.get(id)
+      if (claiming !== undefined) this.#judged(claiming, verdict, standing)
+      else if (attached?.phase.phase === 'attached' && verdict === 'moved') {
+        this.#connections.close(attached, 'sessionMoved')
+      }
     }
   }
 
-  /** The rounds up to this one are confirmed: these connections have their sessions. */
-  confirmed(round: number, leadership: Leadership, standing: ServingStanding): void {
-    const due = this.#take(
-      (claim) => claim.round <= round && !leadership.isClosing(claim.sessionId),
-    )
-    for (const connection of due) this.#welcome(connection, standing)
+  creationRefused(nonceHash: Uint8Array, reason: CreationRefusal): void {
+    const key = bytesKey(nonceHash)
+    const connection = this.#creations.get(key)
+    this.#creations.delete(key)
+    if (connection !== undefined) this.#connections.close(connection, reason)
   }
 
-  /** The leadership that was asked is over. */
-  restart(): void {
-    this.#claims.clear()
-    this.#creations.clear()
+  /** A connection with this attach has claimed the session on another server. */
+  moved(sessionId: SessionId, attach: number): void {
+    const older = [...this.#claims.values()].filter(({ phase }) => {
+      if (phase.phase !== 'connecting' || phase.connect.sessionId !== sessionId) return false
+      return phase.connect.attach <= attach
+    })
+    const attached = this.#connections.withSession(sessionId)
+    if (attached !== undefined && attached.attach <= attach) older.push(attached)
+    for (const connection of older) {
+      this.#claims.delete(connection.id)
+      this.#connections.close(connection, 'sessionMoved')
+    }
   }
 
   lost(connection: Connection): void {
-    this.#claims.delete(connection)
+    this.#claims.delete(connection.id)
   }
 
-  applied({ txn, ended }: Applied, leadership: Leadership | null): void {
-    if (txn.body.body === 'createSession') this.#created(txn.body.nonceHash, leadership)
+  applied({ txn, ended }: Applied): void {
+    if (txn.body.body === 'createSession') this.#created(txn.body.nonceHash)
     if (ended === null) return
     const connection = this.#connections.withSession(ended.sessionId)
     if (connection !== undefined) {
@@ -92,22 +112,30 @@ export class Attaching {
         this.#connections.close(connection, 'sessionEnded')
       else this.#farewell(connection, ended)
     }
-    const waiting = this.#take((claim) => claim.sessionId === ended.sessionId)
-    for (const connection of waiting) this.#farewell(connection, ended)
+    for (const claiming of this.#claims.values()) {
+      const { phase } = claiming
+      const isOfSession =
+        phase.phase === 'connecting' && phase.connect.sessionId === ended.sessionId
+      if (isOfSession) this.#refuse(claiming, phase.connect)
+    }
   }
 
-  #take(isDue: (claim: Claim) => boolean): readonly Connection[] {
-    const due = [...this.#claims].filter(([, claim]) => isDue(claim))
-    return due.map(([connection]) => {
-      this.#claims.delete(connection)
-      return connection
-    })
+  #proceed(connection: Connection, leader: LeaderPort): void {
+    if (connection.phase.phase !== 'connecting') return
+    const { connect } = connection.phase
+    if (connect.ensembleId !== null && connect.ensembleId !== this.#state.ensembleId) {
+      this.#end(connection, 'otherEnsemble')
+    } else if (connect.sessionId === 0) {
+      this.#create(connection, connect, leader)
+    } else {
+      this.#claim(connection, connect, leader)
+    }
   }
 
-  #create(connection: Connection, connect: ClientFrameOf<'connect'>, leadership: Leadership): void {
+  #create(connection: Connection, connect: ClientFrameOf<'connect'>, leader: LeaderPort): void {
     const existing = this.#state.sessions.withNonce(connect.nonce)
     if (existing !== undefined) {
-      this.#claim(connection, existing, connect, leadership)
+      this.#claim(connection, { ...connect, sessionId: existing.sessionId }, leader)
       return
     }
     const { sessionTimeoutMsMin, sessionTimeoutMsMax } = this.#config
@@ -115,7 +143,7 @@ export class Attaching {
       Math.max(connect.sessionTimeoutMs, sessionTimeoutMsMin),
       sessionTimeoutMsMax,
     )
-    connection.phase = { phase: 'connecting', connect, step: 'creation', resumes: false }
+    connection.phase = { phase: 'connecting', connect, resumes: false }
     const key = bytesKey(connect.nonce)
     const earlier = this.#creations.get(key)
     const isOlder = earlier !== undefined && attachOf(earlier) > connect.attach
@@ -123,68 +151,87 @@ export class Attaching {
       this.#connections.close(isOlder ? connection : earlier, 'sessionMoved')
     }
     if (isOlder) return
-    const refusal = leadership.createSession(connect.nonce, timeoutMs)
-    if (refusal !== null) {
-      this.#connections.close(connection, refusal)
-      return
-    }
     this.#creations.set(key, connection)
+    leader.createSession(connect.nonce, timeoutMs)
   }
 
-  #resume(connection: Connection, connect: ClientFrameOf<'connect'>, leadership: Leadership): void {
-    const { sessions } = this.#state
-    const session = sessions.get(connect.sessionId)
-    const known = session ?? sessions.tombstone(connect.sessionId)
-    if (known === undefined) this.#end(connection, 'unknown')
-    else if (!sameBytes(known.nonceHash, connect.nonce)) this.#end(connection, 'wrongNonce')
-    else if (session === undefined) this.#farewell(connection, known as Tombstone)
-    else this.#claim(connection, session, connect, leadership)
-  }
-
-  #claim(
-    connection: Connection,
-    { sessionId }: Session,
-    connect: ClientFrameOf<'connect'>,
-    leadership: Leadership,
-  ): void {
-    if (!leadership.attach(sessionId, connect)) {
-      this.#connections.close(connection, 'sessionMoved')
-      return
-    }
-    const { phase } = connection
-    const resumes = phase.phase !== 'connecting' || phase.resumes
-    const claimed = { ...connect, sessionId }
-    connection.phase = { phase: 'connecting', connect: claimed, step: 'confirmation', resumes }
-    this.#claims.set(connection, { sessionId, round: leadership.startRound() })
-  }
-
-  #created(nonceHash: Uint8Array, leadership: Leadership | null): void {
+  #created(nonceHash: Uint8Array): void {
     const session = this.#state.sessions.withNonce(nonceHash)
-    if (session === undefined || leadership === null) return
     const key = bytesKey(nonceHash)
     const connection = this.#creations.get(key)
+    if (session === undefined || connection === undefined || this.#leader === null) return
     this.#creations.delete(key)
-    if (connection?.phase.phase !== 'connecting') return
-    this.#claim(connection, session, connection.phase.connect, leadership)
+    if (connection.phase.phase !== 'connecting') return
+    const { connect } = connection.phase
+    this.#claim(connection, { ...connect, sessionId: session.sessionId }, this.#leader)
   }
 
-  #welcome(connection: Connection, { role, epoch }: ServingStanding): void {
+  #claim(connection: Connection, connect: ClientFrameOf<'connect'>, leader: LeaderPort): void {
+    const { phase, id, identities, refusedXid } = connection
+    const { sessionId, nonce: nonceHash, attach, ackedXid, lastZxidSeen } = connect
+    const resumes = phase.phase !== 'connecting' || phase.resumes
+    connection.phase = { phase: 'connecting', connect, resumes }
+    this.#claims.set(id, connection)
+    const session = { sessionId, nonceHash, attach, ackedXid, lastZxidSeen }
+    leader.claim({ connection: id, ...session, refusedXid, identities })
+  }
+
+  /** The connection has its session, and tells a new leader so. */
+  #claimAgain(connection: Connection, leader: LeaderPort): void {
+    const { id, sessionId, attach, ackedXid, refusedXid, identities } = connection
+    const session = this.#state.sessions.get(sessionId)
+    if (session === undefined) return
+    const { nonceHash } = session
+    const known = { sessionId, nonceHash, attach, ackedXid, lastZxidSeen: zxidZero }
+    leader.claim({ connection: id, ...known, refusedXid, identities })
+  }
+
+  #judged(connection: Connection, verdict: Verdict, standing: ServingStanding): void {
     const { phase } = connection
     if (phase.phase !== 'connecting') return
-    const { sessionId, attach, ackedXid } = phase.connect
-    const session = this.#state.sessions.get(sessionId)
-    if (session === undefined) {
-      const tombstone = this.#state.sessions.tombstone(sessionId)
-      if (tombstone === undefined) this.#end(connection, 'unknown')
-      else this.#farewell(connection, tombstone)
-      return
+    const session = this.#state.sessions.get(phase.connect.sessionId)
+    // Its end is on the way: it is told of that when it has come.
+    if (verdict === 'ending' && session !== undefined) return
+    this.#claims.delete(connection.id)
+    switch (verdict) {
+      case 'granted':
+        if (session === undefined) this.#refuse(connection, phase.connect)
+        else this.#welcome(connection, session, standing)
+        return
+      case 'moved':
+        return this.#connections.close(connection, 'sessionMoved')
+      case 'historyLost':
+        return this.#end(connection, 'historyLost')
+      case 'ending':
+      case 'gone':
+        return this.#refuse(connection, phase.connect)
+      default:
+        return assertNever(verdict)
     }
+  }
+
+  /** There is no such session, or no more, or the client is not its owner. */
+  #refuse(connection: Connection, { sessionId, nonce }: ClientFrameOf<'connect'>): void {
+    this.#claims.delete(connection.id)
+    const tombstone = this.#state.sessions.tombstone(sessionId)
+    const known = this.#state.sessions.get(sessionId) ?? tombstone
+    if (known === undefined) this.#end(connection, 'unknown')
+    else if (tombstone === undefined || !sameBytes(known.nonceHash, nonce)) {
+      this.#end(connection, 'wrongNonce')
+    } else this.#farewell(connection, tombstone)
+  }
+
+  #welcome(connection: Connection, session: Session, { role, epoch }: ServingStanding): void {
+    const { phase } = connection
+    if (phase.phase !== 'connecting') return
+    const { sessionId, sessionTimeoutMs } = session
+    const { attach, ackedXid } = phase.connect
     this.#connections.attach(connection, sessionId, attach)
     connection.ackedXid = Math.max(ackedXid, session.ackedXid) as Xid
     this.#connections.send(connection.id, {
       frame: 'connected',
       sessionId,
-      sessionTimeoutMs: session.sessionTimeoutMs,
+      sessionTimeoutMs,
       ensembleId: this.#state.ensembleId ?? '',
       zxid: this.#state.lastApplied.zxid,
       serverId: this.#config.serverId,
@@ -205,6 +252,11 @@ export class Attaching {
     for (const { xid, failure, result } of tombstone.results.values()) {
       if (xid > connection.ackedXid) outcomes.push({ xid, failure, result })
     }
+    if (outcomes.length > 0) {
+      const { sessionId } = tombstone
+      const trace = { trace: 'foundAgain', where: 'tombstone', sessionId } as const
+      this.#connections.effect({ effect: 'trace', trace })
+    }
     this.#connections.close(connection, 'sessionEnded', {
       frame: 'sessionExpired',
       reason: tombstone.expired ? 'expired' : 'closed',
@@ -212,11 +264,6 @@ export class Attaching {
       outcomes,
     })
   }
-}
-
-interface Claim {
-  readonly sessionId: SessionId
-  readonly round: number
 }
 
 /** What this server is to the ensemble, as it is told to clients. */

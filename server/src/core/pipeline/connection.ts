@@ -7,6 +7,7 @@ import {
   type StreamEvent,
   type Xid,
 } from '@conclave/protocol'
+import { assert } from '../assert.js'
 import { Fifo } from '../fifo.js'
 import type { ConnectionId } from '../input.js'
 import { noWait, type Request } from './request.js'
@@ -19,7 +20,6 @@ type Phase =
   | {
       readonly phase: 'connecting'
       readonly connect: ClientFrameOf<'connect'>
-      readonly step: 'leader' | 'creation' | 'confirmation'
       /** False when the session was made for this connect. */
       readonly resumes: boolean
     }
@@ -50,8 +50,10 @@ export class Connection {
   readonly pings = new Fifo<{ readonly id: number; round: number | null }>()
   /** The runtime's word: more is buffered for it than it takes. */
   isCongested = false
-  /** Its next write waits for the client to acknowledge answers, which must be read. */
-  isHeld = false
+  /** One higher after each time that its writes were held. */
+  turn = 0
+  /** A write waits for the client to acknowledge more than this, which must be read. */
+  #held: { readonly xid: Xid; readonly ackedXid: Xid } | null = null
   /** Why nothing is read from it: its own queue is full, or it has too much of the server's. */
   paused: 'ownQueue' | 'serverLoad' | null = null
   #outbox: ServerFrame[] = []
@@ -135,6 +137,46 @@ export class Connection {
     return !this.isReady || this.startedHeavyReads > 0 || this.startedReads >= readsBeforeWriteMax
   }
 
+  /** @returns where in the queue the write stands that was started */
+  startedIndexOf(xid: Xid): number | null {
+    for (let index = this.started - 1; index >= 0; index--) {
+      const request = this.queue.at(index)
+      if (request?.kind === 'write' && request.frame.xid === xid) return index
+    }
+    return null
+  }
+
+  /** This write and all behind it run when more is acknowledged: none may overtake it. */
+  hold(index: number, ackedXid: Xid): void {
+    const xid = this.queue.at(index)?.frame.xid ?? (0 as Xid)
+    this.#held = { xid, ackedXid }
+    this.turn += 1
+    this.#takeBack(index)
+  }
+
+  get isHeld(): boolean {
+    return this.#held !== null
+  }
+
+  get mayWrite(): boolean {
+    return this.#held === null || this.ackedXid > this.#held.ackedXid
+  }
+
+  /** Ends the hold when it is this write, answered at last, that was held. */
+  releaseBy({ frame }: Request): boolean {
+    if (this.#held?.xid !== frame.xid) return false
+    this.#held = null
+    return true
+  }
+
+  /** The session ends in this leadership: no later round of it answers these pings either. */
+  unanswerPings(round: number): void {
+    for (let i = 0; i < this.pings.length; i++) {
+      const ping = this.pings.at(i)
+      if (ping !== undefined && (ping.round ?? Infinity) <= round) ping.round = Infinity
+    }
+  }
+
   /** What is sent after this write runs only if the client knows of the refusal. */
   refused(xid: Xid): void {
     if (xid > this.refusedXid) this.refusedXid = xid
@@ -142,17 +184,22 @@ export class Connection {
 
   /** Nothing that was started counts: a new leader has to be asked again. */
   restart(): void {
-    this.started = 0
-    this.startedWrites = 0
-    this.startedReads = 0
-    this.startedHeavyReads = 0
-    for (let i = 0; i < this.queue.length; i++) {
-      const request = this.queue.at(i)
-      if (request !== undefined && request.kind !== 'auth') request.wait = noWait
-    }
+    this.#takeBack(0)
+    this.#held = null
     for (let i = 0; i < this.pings.length; i++) {
       const ping = this.pings.at(i)
       if (ping !== undefined) ping.round = null
+    }
+  }
+
+  /** What was started from this place on counts as not started. */
+  #takeBack(from: number): void {
+    while (this.started > from) {
+      const last = this.queue.at(this.started - 1)
+      assert(last !== undefined, 'what was started is in the queue')
+      // A password is hashed whoever leads.
+      if (last.kind !== 'auth') last.wait = noWait
+      this.countStarted(last, -1)
     }
   }
 }

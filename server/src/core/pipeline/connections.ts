@@ -38,6 +38,12 @@ export class Connections implements Audience {
     return this.#byId.values()
   }
 
+  /** Nobody is owed an answer any more. */
+  get areClosed(): boolean {
+    for (const { phase } of this.#byId.values()) if (phase.phase !== 'closed') return false
+    return true
+  }
+
   open(id: ConnectionId, address: string, nowMs: number): void {
     this.#byId.set(id, new Connection(id, address, nowMs))
   }
@@ -106,11 +112,13 @@ export class Connections implements Audience {
     this.#pauseOrNot(connection)
   }
 
-  /** Its next write waits for acknowledgements, or no longer. */
-  held(connection: Connection, isHeld: boolean): void {
-    connection.isHeld = isHeld
-    if (isHeld) this.#readOn(connection)
-    else this.#pauseOrNot(connection)
+  /** Its next write waits for acknowledgements, which must be read. */
+  held(connection: Connection): void {
+    this.#readOn(connection)
+  }
+
+  heldNoMore(connection: Connection): void {
+    this.#pauseOrNot(connection)
   }
 
   unqueued(connection: Connection, bytes: number): void {

@@ -1,52 +1,37 @@
 import {
-  type Failure,
   failure,
   type Identity,
+  isTransient,
   limits,
   type SessionId,
-  type WriteOp,
   type Xid,
+  type Zxid,
 } from '@conclave/protocol'
-import type { Txn, TxnBody, TxnBodyOf } from '@conclave/protocol/peer'
+import type { CreationRefusal, Txn, TxnBody, TxnBodyOf, Verdict } from '@conclave/protocol/peer'
+import type { Trace } from '../effect.js'
 import type { Tick } from '../input.js'
 import { bytesKey } from '../byte-equality.js'
 import { ownedBytes } from '../owned-bytes.js'
 import { SessionExpiry } from '../session/expiry.js'
-import type { WriteResult } from '../session/results.js'
+import type { Session } from '../session/session-table.js'
+import { isHeavy, looksOfWrite } from './heavy-op.js'
+import type { Claim, LeaderAnswers, WriteDecision, WriteRequest } from './leader-port.js'
 import { Outstanding } from './outstanding.js'
+import { OutstandingWrites } from './outstanding-writes.js'
 import { prepare, prepareCloseSession, prepareReap } from './prepare.js'
 import { answerBytes, type Applied, type ReplicatedState } from './replicated-state.js'
+import { type SessionHome, SessionHomes } from './session-homes.js'
+import type { TurnBudget } from './turn-budget.js'
 import { TxnClock } from './txn-clock.js'
 
 /** The broadcast, as far as a leader's pipeline needs it. */
 export interface Broadcast {
-  readonly nextZxid: Txn['zxid']
+  readonly nextZxid: Zxid
+  readonly lastCommitted: Zxid
   propose(proposal: Omit<Txn, 'zxid' | 'epoch'>): Txn
   startRound(): number
+  trace(trace: Trace): void
 }
-
-export interface WriteRequest {
-  readonly sessionId: SessionId
-  /** Of the connection that it came on. */
-  readonly attach: number
-  readonly xid: Xid
-  readonly ackedXid: Xid
-  /** An earlier write of the connection was refused for the moment, unseen by the client. */
-  readonly overtakes: boolean
-  readonly identities: readonly Identity[]
-  readonly op: WriteOp
-}
-
-/** What the leader decides about a write, looking at all that is applied and proposed. */
-export type WriteDecision =
-  /** Its txn is on the way: the answer comes when it is applied. */
-  | { readonly decision: 'proposed' }
-  | { readonly decision: 'answered'; readonly result: WriteResult }
-  | { readonly decision: 'refused'; readonly failure: Failure }
-  /** The client has acknowledged its answer already. */
-  | { readonly decision: 'stale' }
-  /** The session has too many unacknowledged results: it runs when some are. */
-  | { readonly decision: 'held' }
 
 /**
  * What only an established leader does: it decides writes, keeps the time of txns and sessions,
@@ -55,27 +40,30 @@ export type WriteDecision =
 export class Leadership {
   readonly #state: ReplicatedState
   readonly #broadcast: Broadcast
+  readonly #budget: TurnBudget
   readonly #clock: TxnClock
   readonly #expiry: SessionExpiry
   readonly #znodes: Outstanding
-  readonly #sessions = new Map<SessionId, OutstandingSession>()
-  readonly #attaches = new Map<SessionId, number>()
+  readonly #writes = new OutstandingWrites()
+  readonly #homes: SessionHomes
   readonly #newNonces = new Set<string>()
   /** What clients have acknowledged and the log does not say. */
   readonly #acks = new Map<SessionId, Xid>()
-  /** Of the answers that outstanding writes will have. */
-  #outstandingBytes = 0
   #hasSpace: boolean
+  #isDivided = false
   #ticked = false
   #isExpiring = false
 
   constructor(
     state: ReplicatedState,
     broadcast: Broadcast,
+    budget: TurnBudget,
     start: { readonly tick: Tick; readonly hasSpace: boolean },
   ) {
     this.#state = state
     this.#broadcast = broadcast
+    this.#budget = budget
+    this.#homes = new SessionHomes(state)
     this.#clock = new TxnClock(state.timeMs, start.tick)
     this.#expiry = new SessionExpiry(start.tick.nowMs)
     this.#znodes = new Outstanding(state.tree)
@@ -85,11 +73,25 @@ export class Leadership {
     }
   }
 
+  /** More than this server has applied, at times: others may have told clients of it. */
+  get lastCommitted(): Zxid {
+    return this.#broadcast.lastCommitted
+  }
+
+  get lastApplied(): Zxid {
+    return this.#state.lastApplied.zxid
+  }
+
   tick(tick: Tick): void {
     this.#clock.advance(tick)
     this.#ticked = true
     // Nobody's session ends while nobody's could be renewed by a write.
     if (this.#hasSpace) this.#expiry.advance(tick.nowMs)
+  }
+
+  /** The servers' states differ and none can be trusted: what is written builds on one of them. */
+  divided(isDivided: boolean): void {
+    this.#isDivided = isDivided
   }
 
   diskSpace(ok: boolean): void {
@@ -112,42 +114,42 @@ export class Leadership {
     return this.#isExpiring && this.#hasSpace
   }
 
-  /** The decision of docs/SPEC.md (ONCE). Held, refused and stale writes leave no trace. */
-  write(request: WriteRequest): WriteDecision {
-    const { sessionId, xid, op } = request
+  /**
+   * The decision of docs/SPEC.md (ONCE), looking at all that is applied and proposed. Held, refused
+   * and acknowledged writes leave no trace.
+   * @param answers who asks
+   */
+  write(request: WriteRequest, answers: LeaderAnswers): LeaderDecision {
+    const { sessionId, xid } = request
     const session = this.#state.sessions.get(sessionId)
     if (session === undefined) return refused('sessionExpired')
-    if (!this.#isNewest(sessionId, request.attach)) return refused('sessionMoved')
-    if (xid <= Math.max(session.ackedXid, request.ackedXid)) return { decision: 'stale' }
-    const result = session.results.get(xid)
-    if (result !== undefined) return { decision: 'answered', result }
-    const outstanding = this.#sessions.get(sessionId)
-    if (outstanding?.xids.has(xid) === true) return { decision: 'proposed' }
+    const home = this.#homes.of(request, answers)
+    if (home === undefined) return refused('sessionMoved')
+    this.#expiry.touch(sessionId)
+    if (xid <= Math.max(session.ackedXid, request.ackedXid)) return { decision: 'settled' }
+    const outstanding = this.#writes.of(sessionId)
+    const isOutstanding = outstanding?.xids.has(xid) === true
+    if (isOutstanding || session.results.get(xid) !== undefined) {
+      const where = isOutstanding ? 'outstanding' : 'table'
+      this.#broadcast.trace({ trace: 'foundAgain', where, sessionId })
+      return { decision: 'settled' }
+    }
     if (xid <= Math.max(session.lastXid, outstanding?.lastXid ?? 0)) return refused('notExecuted')
     if (outstanding?.isClosing === true) return refused('sessionExpired')
-    if (request.overtakes) return refused('throttled', 'an earlier write was refused')
-    if (!this.#hasSpace) return refused('noSpace')
-    if (this.#isSpent(op.op === 'closeSession' ? 0 : limits.zxidsForSessions)) {
-      return { decision: 'refused', failure: numbersSpent }
-    }
-    const kept = session.results.beyond(request.ackedXid)
-    const unacked = kept.size + (outstanding?.xids.size ?? 0)
-    const bytes = kept.bytes + (outstanding?.bytes ?? 0)
-    if (unacked >= limits.resultsPerSessionMax || bytes >= limits.resultBytesPerSessionMax) {
-      return { decision: 'held' }
-    }
-    return this.#propose(request, bytes)
+    const decision = this.#writeNew(request, session, home)
+    if (decision.decision === 'held') home.heldTurn = request.turn
+    const isPassing = decision.decision === 'refused' && isTransient(decision.failure.code)
+    if (isPassing && xid > home.refusedXid) home.refusedXid = xid
+    return decision
   }
 
-  /** Proposes a new session, unless one with this nonce is on the way already. */
-  createSession(
-    nonceHash: Uint8Array,
-    sessionTimeoutMs: number,
-  ): 'noSpace' | 'noQuorum' | 'tooManyConnections' | null {
+  /** Proposes a new session, unless one with this nonce is there or on the way. */
+  createSession(nonceHash: Uint8Array, sessionTimeoutMs: number): CreationRefusal | null {
+    const key = bytesKey(nonceHash)
+    const isKnown = this.#state.sessions.withNonce(nonceHash) !== undefined
+    if (isKnown || this.#newNonces.has(key)) return null
     if (!this.#hasSpace) return 'noSpace'
     if (this.#isSpent(0)) return 'noQuorum'
-    const key = bytesKey(nonceHash)
-    if (this.#newNonces.has(key)) return null
     if (this.#state.sessions.size + this.#newNonces.size >= limits.sessionsMax) {
       return 'tooManyConnections'
     }
@@ -161,15 +163,28 @@ export class Leadership {
     this.#system({ body: 'createEnsemble', ensembleId, digestAlgorithm })
   }
 
-  /**
-   * A connection claims the session.
-   * @returns false when a newer connection has claimed it already
-   */
-  attach(sessionId: SessionId, connect: { attach: number; ackedXid: Xid }): boolean {
-    if (!this.#isNewest(sessionId, connect.attach)) return false
-    this.#expiry.touch(sessionId)
-    this.acked(sessionId, connect.ackedXid)
-    return true
+  /** A connection wants the session; see {@link SessionHomes}. */
+  claim(claim: Claim, answers: LeaderAnswers): Verdict {
+    const verdict = this.#homes.claim(claim, answers)
+    if (verdict !== 'granted') return verdict
+    this.#expiry.touch(claim.sessionId)
+    this.acked(claim.sessionId, claim.ackedXid)
+    return verdict
+  }
+
+  /** True when a later claim than this one was granted. */
+  hasMoved(claim: Claim): boolean {
+    return this.#homes.hasMoved(claim)
+  }
+
+  /** Who the connection is from now on. */
+  identify(
+    connection: { readonly sessionId: SessionId; readonly attach: number },
+    identities: readonly Identity[],
+    answers: LeaderAnswers,
+  ): void {
+    const home = this.#homes.of(connection, answers)
+    if (home !== undefined) home.identities = identities
   }
 
   /** The client has its answers up to here. */
@@ -184,8 +199,10 @@ export class Leadership {
     this.#expiry.touch(sessionId)
   }
 
-  isClosing(sessionId: SessionId): boolean {
-    return this.#sessions.get(sessionId)?.isClosing === true
+  /** Its end is applied, or on the way. */
+  isEnding(sessionId: SessionId): boolean {
+    const isOpen = this.#state.sessions.get(sessionId) !== undefined
+    return !isOpen || this.#writes.of(sessionId)?.isClosing === true
   }
 
   /** What is asked now is answered when this round is confirmed. */
@@ -193,9 +210,17 @@ export class Leadership {
     return this.#broadcast.startRound()
   }
 
+  /** It is over. */
+  end(): void {
+    this.#broadcast.trace({ trace: 'deposed', outstandingWrites: this.#writes.count })
+  }
+
   applied({ txn, ended }: Applied): void {
     this.#znodes.applied(txn.zxid)
-    this.#settle(txn)
+    this.#writes.settle(txn)
+    if ((this.#acks.get(txn.sessionId) ?? Infinity) <= txn.ackedXid) {
+      this.#acks.delete(txn.sessionId)
+    }
     const { body } = txn
     if (body.body === 'createSession') {
       this.#newNonces.delete(bytesKey(body.nonceHash))
@@ -203,51 +228,54 @@ export class Leadership {
     }
     if (ended !== null) {
       this.#expiry.remove(ended.sessionId)
-      this.#sessions.delete(ended.sessionId)
-      this.#attaches.delete(ended.sessionId)
+      this.#writes.ended(ended.sessionId)
+      this.#homes.ended(ended.sessionId)
       this.#acks.delete(ended.sessionId)
     }
   }
 
-  /** Remembers the highest attach of each session, whoever shows it. */
-  #isNewest(sessionId: SessionId, attach: number): boolean {
-    if (attach < (this.#attaches.get(sessionId) ?? 0)) return false
-    this.#attaches.set(sessionId, attach)
-    return true
-  }
-
-  /**
-   * Proposes the write unless its answer would take more than a session may have of what is free
-   * for the answers of all. So these stay below their bound, but for what each is guaranteed; and a
-   * session that acknowledges is not kept waiting by others that do not.
-   * @param bytes of the answers that the session has not acknowledged
-   */
-  #propose(
-    { sessionId, xid, ackedXid, identities, op }: WriteRequest,
-    bytes: number,
-  ): WriteDecision {
+  /** The session has not asked for it before. */
+  #writeNew(request: WriteRequest, session: Session, home: SessionHome): LeaderDecision {
+    const { sessionId, xid, ackedXid, turn, op } = request
+    if (turn <= home.heldTurn) return { decision: 'held', turn, ackedXid }
+    if (request.refusedSeen < home.refusedXid) {
+      return refused('throttled', 'an earlier write was refused')
+    }
+    if (this.#isDivided) return refused('throttled', statesDiffer)
+    if (!this.#hasSpace) return refused('noSpace')
+    if (this.#isSpent(op.op === 'closeSession' ? 0 : limits.zxidsForSessions)) {
+      return { decision: 'refused', failure: numbersSpent }
+    }
+    const outstanding = this.#writes.of(sessionId)
+    const kept = session.results.beyond(ackedXid)
+    const unacked = kept.size + (outstanding?.xids.size ?? 0)
+    const bytes = kept.bytes + (outstanding?.bytes ?? 0)
+    if (unacked >= limits.resultsPerSessionMax || bytes >= limits.resultBytesPerSessionMax) {
+      return { decision: 'held', turn, ackedXid }
+    }
     const { timeMs } = this.#clock
     const zxid = this.#broadcast.nextZxid
-    const judgement = { znodes: this.#znodes, zxid, timeMs, sessionId, identities }
+    const judgement = { znodes: this.#znodes, zxid, timeMs, sessionId, identities: home.identities }
     const body = prepare(judgement, this.#state.tree, op)
     const answer = answerBytes(body)
+    // A session may have a part of what is free for the answers of all. So these stay below their
+    // bound, but for what each is guaranteed; and a session that acknowledges is not kept waiting
+    // by others that do not.
     if (bytes + answer > this.#answerShare()) {
       this.#znodes.takeBack()
-      return bytes > 0 ? { decision: 'held' } : { decision: 'refused', failure: answersCrowded }
+      if (bytes > 0) return { decision: 'held', turn, ackedXid }
+      return { decision: 'refused', failure: answersCrowded }
     }
-    const outstanding = this.#outstandingOf(sessionId)
-    outstanding.xids.add(xid)
-    outstanding.bytes += answer
-    this.#outstandingBytes += answer
-    outstanding.lastXid = xid
-    if (body.body === 'closeSession') outstanding.isClosing = true
+    if (isHeavy(op)) this.#budget.spend(looksOfWrite(op))
+    this.#writes.add(sessionId, xid, answer)
+    if (body.body === 'closeSession') this.#writes.close(sessionId)
     this.#znodes.keep(zxid)
     this.#broadcast.propose({ timeMs, sessionId, xid, ackedXid, body })
-    return { decision: 'proposed' }
+    return { decision: 'settled' }
   }
 
   #answerShare(): number {
-    const taken = this.#state.sessions.liveResultBytes + this.#outstandingBytes
+    const taken = this.#state.sessions.liveResultBytes + this.#writes.bytes
     const free = limits.liveResultBytesMax - taken
     return Math.max(free / limits.resultSharesOfFree, limits.resultBytesGuaranteed)
   }
@@ -276,7 +304,7 @@ export class Leadership {
     let work = 0
     if (this.#isSpent(0)) return false
     for (const sessionId of this.#expiry.expired()) {
-      if (this.isClosing(sessionId)) continue
+      if (this.isEnding(sessionId)) continue
       work += 1 + this.#close(sessionId)
       if (this.#isSpent(0)) return false
       if (work >= expiryWorkPerDrain) return true
@@ -288,7 +316,7 @@ export class Leadership {
   #close(sessionId: SessionId): number {
     const judgement = { znodes: this.#znodes, zxid: this.#broadcast.nextZxid }
     const body = prepareCloseSession(judgement, sessionId, true)
-    this.#outstandingOf(sessionId).isClosing = true
+    this.#writes.close(sessionId)
     this.#system(body)
     return body.changes.length
   }
@@ -311,36 +339,10 @@ export class Leadership {
     const nobody = { sessionId: 0 as SessionId, xid: 0 as Xid, ackedXid: 0 as Xid }
     this.#broadcast.propose({ timeMs, ...nobody, body })
   }
-
-  #outstandingOf(sessionId: SessionId): OutstandingSession {
-    let outstanding = this.#sessions.get(sessionId)
-    if (outstanding === undefined) {
-      outstanding = { xids: new Set(), lastXid: 0 as Xid, bytes: 0, isClosing: false }
-      this.#sessions.set(sessionId, outstanding)
-    }
-    return outstanding
-  }
-
-  #settle({ sessionId, xid, ackedXid, body }: Txn): void {
-    if ((this.#acks.get(sessionId) ?? ackedXid + 1) <= ackedXid) this.#acks.delete(sessionId)
-    const outstanding = this.#sessions.get(sessionId)
-    if (outstanding === undefined) return
-    if (outstanding.xids.delete(xid)) {
-      const answer = answerBytes(body)
-      outstanding.bytes -= answer
-      this.#outstandingBytes -= answer
-    }
-    if (outstanding.xids.size === 0 && !outstanding.isClosing) this.#sessions.delete(sessionId)
-  }
 }
 
-interface OutstandingSession {
-  readonly xids: Set<Xid>
-  lastXid: Xid
-  /** Of the answers that they will have. */
-  bytes: number
-  isClosing: boolean
-}
+/** Settled: the answer is that of its txn, on the way or applied, or the client has had it. */
+type LeaderDecision = WriteDecision | { readonly decision: 'settled' }
 
 /** Ends of sessions and deletes of their ephemerals. One session goes whole, whatever it has. */
 const expiryWorkPerDrain = 1_000
@@ -358,10 +360,14 @@ const answersCrowded = failure(
     'once, or try again later',
 )
 
+const statesDiffer =
+  'the servers disagree about the state and no majority is right: nothing is written until then; ' +
+  'their logs say where, and `rejoin` makes one of them learn from the others'
+
 const refused = (
   code: 'sessionExpired' | 'sessionMoved' | 'notExecuted' | 'throttled' | 'noSpace',
   message?: string,
-): WriteDecision => ({
+): Extract<WriteDecision, { decision: 'refused' }> => ({
   decision: 'refused',
   failure: failure(code, message),
 })

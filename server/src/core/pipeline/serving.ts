@@ -1,28 +1,12 @@
-import {
-  type ClientFrameOf,
-  encodeResult,
-  type Failure,
-  failure,
-  type Identity,
-  isTransient,
-  limits,
-  type Op,
-  type OpName,
-  type OpResult,
-  type WatchKind,
-  type WriteOp,
-  type Xid,
-} from '@conclave/protocol'
-import { assertNever } from '../assert.js'
+import { type ClientFrameOf, isTransient, isWrite, limits, type Xid } from '@conclave/protocol'
+import { assert, assertNever } from '../assert.js'
 import type { HashTicket } from '../input.js'
+import { Answering, refusalOf } from './answering.js'
 import type { Connection } from './connection.js'
 import type { Connections } from './connections.js'
-import { looksOfWrite } from './heavy-op.js'
-import type { Leadership } from './leadership.js'
-import { isFailure } from './prepare-change.js'
-import { read, type Readable, type Reader } from './read.js'
+import type { Confirmation, LeaderPort, WriteDecision, WriteKey } from './leader-port.js'
 import type { Applied, ReplicatedState } from './replicated-state.js'
-import { type Answer, isBarrier, replyOf, type Request, requestOf } from './request.js'
+import { type Answer, isBarrier, type Request, requestOf } from './request.js'
 import type { TurnBudget } from './turn-budget.js'
 import { validate } from './validate.js'
 import type { Watching } from './watching.js'
@@ -35,13 +19,15 @@ import type { Watching } from './watching.js'
 export class Serving {
   readonly #state: ReplicatedState
   readonly #connections: Connections
-  readonly #watching: Watching
   readonly #budget: TurnBudget
+  readonly #answering: Answering
   readonly #hashes = new Map<HashTicket, { connection: Connection; request: Request }>()
   /** Those who asked for the leader's word: a ping or a linearizable read waits for a round. */
   readonly #awaiting = new Set<Connection>()
+  /** Those whose requests are being gone through: what is decided at once is seen there. */
+  readonly #pumping = new Set<Connection>()
   #hashTicket = 0 as HashTicket
-  #leadership: Leadership | null = null
+  #leader: LeaderPort | null = null
 
   constructor(
     state: ReplicatedState,
@@ -51,13 +37,13 @@ export class Serving {
   ) {
     this.#state = state
     this.#connections = connections
-    this.#watching = watching
     this.#budget = budget
+    this.#answering = new Answering(state, watching, budget)
   }
 
   /** A leader can be asked from now on, or none; what was asked of the last one is asked anew. */
-  lead(leadership: Leadership | null): void {
-    this.#leadership = leadership
+  lead(leader: LeaderPort | null): void {
+    this.#leader = leader
     for (const connection of this.#connections.values()) {
       connection.restart()
       this.pump(connection)
@@ -67,6 +53,10 @@ export class Serving {
   request(connection: Connection, frame: ClientFrameOf<'request'>, bytes: number): void {
     connection.queue.push(requestOf(frame, bytes))
     this.#connections.queued(connection, bytes)
+    // A write tells the leader by itself what is acknowledged.
+    if (isWrite(frame.op) && frame.ackedXid > connection.ackedXid) {
+      connection.ackedXid = frame.ackedXid
+    }
     this.acked(connection, frame.ackedXid)
   }
 
@@ -74,12 +64,14 @@ export class Serving {
   acked(connection: Connection, ackedXid: Xid): void {
     if (ackedXid > connection.ackedXid) {
       connection.ackedXid = ackedXid
-      this.#leadership?.acked(connection.sessionId, ackedXid)
+      this.#leader?.acked(connection.sessionId, ackedXid)
     }
     this.pump(connection)
   }
 
   ping(connection: Connection, frame: ClientFrameOf<'ping'>): void {
+    // The answer to a later one says more.
+    if (connection.pings.length >= limits.pingsPerConnectionMax) connection.pings.shift()
     connection.pings.push({ id: frame.id, round: null })
     this.acked(connection, frame.ackedXid)
   }
@@ -89,12 +81,32 @@ export class Serving {
     if (result !== null && connection !== undefined) this.pump(connection)
   }
 
-  /** Rounds up to this one prove that this server led after the question came. */
-  confirmed(round: number): void {
+  /** Why a write gets no txn. */
+  decided({ sessionId, attach, xid }: WriteKey, decision: WriteDecision): void {
+    const connection = this.#connections.withSession(sessionId)
+    if (connection === undefined || connection.attach !== attach) return
+    const index = connection.startedIndexOf(xid)
+    const request = index === null ? undefined : connection.queue.at(index)
+    if (index === null || request === undefined || request.answer !== null) return
+    if (decision.decision === 'refused') {
+      request.answer = refusalOf(decision.failure)
+      if (isTransient(decision.failure.code)) connection.refused(xid)
+    } else {
+      // Of an earlier turn: it has been asked for again.
+      if (decision.turn !== connection.turn) return
+      connection.hold(index, decision.ackedXid)
+      this.#connections.held(connection)
+    }
+    this.pump(connection)
+  }
+
+  /** The leader of this epoch led after the questions of these rounds came. */
+  confirmed(confirmation: Confirmation): void {
+    const { round } = confirmation
     const waiting = [...this.#awaiting]
     this.#awaiting.clear()
     for (const connection of waiting) {
-      this.#pong(connection, round)
+      this.#pong(connection, confirmation)
       const asked = awaited(connection)
       if (asked?.wait.wait === 'round' && asked.wait.round <= round) asked.wait = { wait: 'turn' }
       this.pump(connection)
@@ -123,8 +135,14 @@ export class Serving {
 
   /** Starts what may start, answers what can be answered. */
   pump(connection: Connection): void {
-    if (connection.phase.phase !== 'attached') return
+    if (connection.phase.phase !== 'attached' || this.#pumping.has(connection)) return
+    this.#pumping.add(connection)
     this.#startPings(connection)
+    this.#goThrough(connection)
+    this.#pumping.delete(connection)
+  }
+
+  #goThrough(connection: Connection): void {
     const { queue } = connection
     for (;;) {
       this.#startMore(connection)
@@ -139,6 +157,7 @@ export class Serving {
       queue.shift()
       connection.countStarted(head, -1)
       this.#connections.unqueued(connection, head.bytes)
+      if (connection.releaseBy(head)) this.#connections.heldNoMore(connection)
       this.#reply(connection, head.frame.xid, head.answer)
       connection.repliedXid = head.frame.xid
       if (isClosed(connection) || endsSession(head)) return
@@ -152,71 +171,53 @@ export class Serving {
       const waits = last !== undefined && connection.started > 0 && isBarrier(last)
       const next = queue.at(connection.started)
       if (waits || next === undefined || connection.isTooEarlyFor(next)) return
-      if (!this.#start(connection, next)) return
+      if (!this.#mayStart(connection, next)) return
       connection.countStarted(next, 1)
+      this.#start(connection, next)
     }
   }
 
-  /** @returns false when it cannot be started yet */
-  #start(connection: Connection, request: Request): boolean {
+  /** What is wrong by itself is answered with or without a leader. */
+  #mayStart(connection: Connection, request: Request): boolean {
     if (request.answer !== null) return true
     if (request.kind === 'write' && this.#isDeferred(connection, request)) return false
     const refusal = validate(request.frame.op)
-    if (refusal !== null) {
-      request.answer = this.#refusal(refusal)
-      return true
-    }
+    if (refusal !== null) request.answer = refusalOf(refusal)
+    if (request.answer !== null) return true
+    if (request.kind === 'write') return this.#leader !== null && connection.mayWrite
+    return request.kind !== 'linearizable' || this.#leader !== null
+  }
+
+  #start(connection: Connection, request: Request): void {
+    if (request.answer !== null) return
     switch (request.kind) {
       case 'write':
         return this.#startWrite(connection, request)
       case 'linearizable':
-        if (this.#leadership === null) return false
-        request.wait = { wait: 'round', round: this.#leadership.startRound() }
+        assert(this.#leader !== null, 'a linearizable read starts when there is a leader')
+        request.wait = { wait: 'round', round: this.#leader.startRound() }
         this.#awaiting.add(connection)
-        return true
+        return
       case 'auth':
-        this.#startAuth(connection, request)
-        return true
+        return this.#startAuth(connection, request)
       case 'read':
       case 'local':
-        return true
+        return
       default:
         return assertNever(request.kind)
     }
   }
 
   #isDeferred(connection: Connection, { isHeavy, answer }: Request): boolean {
-    return isHeavy && answer === null && this.#budget.defers(connection)
+    const mayWait = isHeavy && answer === null
+    return mayWait && this.#budget.defers(connection, () => this.pump(connection))
   }
 
-  #startWrite(connection: Connection, request: Request): boolean {
-    if (this.#leadership === null) return false
-    const { xid, op, refusedSeen } = request.frame
-    const { sessionId, attach, ackedXid, identities, refusedXid } = connection
-    const overtakes = refusedSeen < refusedXid
-    const asked = { sessionId, attach, xid, ackedXid, overtakes, identities, op: op as WriteOp }
-    const decided = this.#leadership.write(asked)
-    if (connection.isHeld && decided.decision !== 'held') this.#connections.held(connection, false)
-    switch (decided.decision) {
-      case 'proposed':
-        if (request.isHeavy) this.#budget.spend(looksOfWrite(op))
-        return true
-      case 'answered':
-        request.answer = replyOf(decided.result)
-        return true
-      case 'refused':
-        request.answer = this.#refusal(decided.failure)
-        if (isTransient(decided.failure.code)) connection.refused(xid)
-        return true
-      case 'stale':
-        request.answer = { answer: 'nothing' }
-        return true
-      case 'held':
-        this.#connections.held(connection, true)
-        return false
-      default:
-        return assertNever(decided)
-    }
+  #startWrite(connection: Connection, { frame, bytes }: Request): void {
+    const { xid, op, refusedSeen } = frame
+    assert(this.#leader !== null && isWrite(op), 'a write starts when there is a leader')
+    const { sessionId, attach, turn, ackedXid } = connection
+    this.#leader.write({ sessionId, attach, turn, xid, ackedXid, refusedSeen, op }, bytes)
   }
 
   #startAuth(connection: Connection, request: Request): void {
@@ -232,109 +233,34 @@ export class Serving {
   }
 
   #answerAtHead(connection: Connection, request: Request): void {
-    if (request.kind === 'write') this.#answerWrite(connection, request)
+    const answering = this.#answering
+    if (request.kind === 'write') request.answer = answering.write(connection, request)
     if (request.wait.wait === 'identity') {
-      request.answer = this.#identify(connection, request.wait.identity)
+      request.answer = answering.identity(connection, request.wait.identity)
+      const { sessionId, attach, identities } = connection
+      this.#leader?.identify(sessionId, attach, identities)
     }
     const isConfirmed = request.wait.wait === 'turn'
-    if (request.kind === 'read' || isConfirmed) this.#answerRead(connection, request)
-    if (request.kind === 'local') this.#answerLocal(connection, request)
-  }
-
-  /** Once its txn is applied, the answer stands in the session's table. */
-  #answerWrite({ sessionId }: Connection, request: Request): void {
-    const { sessions } = this.#state
-    const session = sessions.get(sessionId) ?? sessions.tombstone(sessionId)
-    const result = session?.results.get(request.frame.xid)
-    if (result !== undefined) request.answer = replyOf(result)
-  }
-
-  #answerRead(connection: Connection, request: Request): void {
-    const { op } = request.frame
-    if (op.op === 'sync') {
-      request.answer = this.#result('sync', {}, 8)
-      return
-    }
-    const answer = read(this.#reader(connection), op as Op<Readable>)
-    if (isFailure(answer)) {
-      request.answer = this.#refusal(answer)
-      return
-    }
-    const refusal = this.#watch(connection, op)
-    request.answer =
-      refusal === null
-        ? this.#result(op.op, answer.result as OpResult<OpName>, answer.bytes)
-        : this.#refusal(refusal)
-  }
-
-  #answerLocal(connection: Connection, request: Request): void {
-    const { op } = request.frame
-    switch (op.op) {
-      case 'watch': {
-        const position = this.#watching.open(op, this.#reader(connection), connection.id)
-        request.answer = isFailure(position)
-          ? this.#refusal(position)
-          : this.#result('watch', { position }, 64)
-        return
-      }
-      case 'unwatch':
-        this.#watching.close(op.streamId, connection.id)
-        request.answer = this.#result('unwatch', {}, 8)
-        return
-      case 'removeWatches':
-        request.answer = this.#done(
-          'removeWatches',
-          this.#watching.removeWatches(op, connection.id),
-        )
-        return
-      case 'rearmWatches':
-        request.answer = this.#done(
-          'rearmWatches',
-          this.#watching.rearm(op, connection.id, this.#budget),
-        )
-        return
-      default:
-        request.answer = this.#refusal(failure('unimplemented', `${op.op} is no local operation`))
-    }
-  }
-
-  /** A read that succeeded sets the watch it asked for. */
-  #watch(connection: Connection, op: Op): Failure | null {
-    if (!('watch' in op) || !op.watch) return null
-    const kind: WatchKind = op.op === 'getChildren' ? 'child' : 'data'
-    return this.#watching.add(kind, op.path, connection.id)
-  }
-
-  #identify(connection: Connection, identity: Identity | null): Answer {
-    if (identity === null) {
-      return this.#refusal(failure('throttled', 'too many passwords wait to be hashed'))
-    }
-    const known = connection.identities.some(({ id }) => id === identity.id)
-    // The address is an identity too, and not one of those that were asked for.
-    if (!known && connection.identities.length > limits.identitiesMax) {
-      const most = `a connection has at most ${limits.identitiesMax} identities`
-      return this.#refusal(failure('tooLarge', most))
-    }
-    if (!known) connection.identities = [...connection.identities, identity]
-    return this.#result('auth', { identity }, 128)
+    if (request.kind === 'read' || isConfirmed) request.answer = answering.read(connection, request)
+    if (request.kind === 'local') request.answer = answering.local(connection, request)
   }
 
   #startPings(connection: Connection): void {
-    if (this.#leadership === null) return
+    if (this.#leader === null) return
     for (let i = connection.pings.length - 1; i >= 0; i--) {
       const ping = connection.pings.at(i)
       if (ping === undefined || ping.round !== null) return
-      this.#leadership.touch(connection.sessionId)
-      ping.round = this.#leadership.startRound()
+      this.#leader.touch(connection.sessionId)
+      ping.round = this.#leader.startRound()
       this.#awaiting.add(connection)
     }
   }
 
-  #pong(connection: Connection, round: number): void {
-    if (this.#leadership?.isClosing(connection.sessionId) === true) return
+  #pong(connection: Connection, { round, isEnding }: Confirmation): void {
     const { pings } = connection
     for (let ping = pings.at(0); ping !== undefined; ping = pings.at(0)) {
       if (ping.round === null || ping.round > round) return
+      if (isEnding(connection.sessionId)) return connection.unanswerPings(round)
       pings.shift()
       const { zxid } = this.#state.lastApplied
       this.#connections.send(connection.id, { frame: 'pong', id: ping.id, zxid })
@@ -347,22 +273,6 @@ export class Serving {
     const { zxid } = this.#state.lastApplied
     const frame = { frame: 'reply', xid, zxid, failure: answer.failure, result } as const
     this.#connections.send(connection.id, frame, 64 + bytes)
-  }
-
-  #reader({ sessionId, identities }: Connection): Reader {
-    return { state: this.#state, sessionId, identities, budget: this.#budget }
-  }
-
-  #done(name: 'removeWatches' | 'rearmWatches', refusal: Failure | null): Answer {
-    return refusal === null ? this.#result(name, {}, 8) : this.#refusal(refusal)
-  }
-
-  #result<N extends OpName>(name: N, result: OpResult<N>, bytes: number): Answer {
-    return { answer: 'reply', failure: null, result: encodeResult(name, result), bytes }
-  }
-
-  #refusal(refused: Failure): Answer {
-    return { answer: 'reply', failure: refused, result: null, bytes: 64 }
   }
 }
 

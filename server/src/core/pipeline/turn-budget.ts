@@ -1,5 +1,4 @@
 import { limits } from '@conclave/protocol'
-import type { Connection } from './connection.js'
 
 /**
  * How much of the state the requests of one turn may look at, whoever sent them, so that no turn
@@ -9,12 +8,16 @@ import type { Connection } from './connection.js'
 export class TurnBudget {
   #looks = 0
   /** Those whose next request has to wait; who has waited longest comes first. */
-  readonly #waiting = new Set<Connection>()
+  readonly #waiting = new Map<object, () => void>()
 
-  /** @returns true when a heavy request is too early: its connection goes on in a later turn */
-  defers(connection: Connection): boolean {
+  /**
+   * @param who asks; once among those who wait
+   * @param goOn is called in a later turn
+   * @returns true when a heavy request is too early
+   */
+  defers(who: object, goOn: () => void): boolean {
     if (this.#looks < limits.looksPerTurnMax) return false
-    this.#waiting.add(connection)
+    if (!this.#waiting.has(who)) this.#waiting.set(who, goOn)
     return true
   }
 
@@ -24,14 +27,14 @@ export class TurnBudget {
   }
 
   /** Another turn: those who waited go on one after the other, while it lasts. */
-  renew(goOn: (connection: Connection) => void): void {
+  renew(): void {
     this.#looks = 0
     // Who has to wait again does so behind the others, in another turn.
     const waiting = [...this.#waiting]
-    for (const connection of waiting) {
+    for (const [who, goOn] of waiting) {
       if (this.#looks >= limits.looksPerTurnMax) return
-      this.#waiting.delete(connection)
-      goOn(connection)
+      this.#waiting.delete(who)
+      goOn()
     }
   }
 }

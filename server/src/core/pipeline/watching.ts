@@ -206,7 +206,7 @@ export class Watching {
   #readLog(stream: Stream, next: Zxid): void {
     const reading = this.#logReads.read((next - 1) as Zxid, (txns) => {
       this.#streams.goesOn(stream)
-      if (txns === null) this.#gap(stream, (nextZxidFor(stream) - 1) as Zxid)
+      if (txns === null) this.#gap(stream, stream.position.zxid)
       else this.#tellOf(stream, txns)
     })
     this.#streams.waits(stream, reading)

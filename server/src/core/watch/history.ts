@@ -1,6 +1,7 @@
-import { aclBytes, type LogPosition, positionZero, type Zxid } from '@conclave/protocol'
-import type { Change, Txn } from '@conclave/protocol/peer'
+import { type LogPosition, positionZero, type Zxid } from '@conclave/protocol'
+import type { Txn } from '@conclave/protocol/peer'
 import { assert } from '../assert.js'
+import { txnBytes } from '../txn-bytes.js'
 
 /**
  * The recent end of the log in memory: a ring of *logged* txns, bounded in bytes. Streams read it
@@ -101,20 +102,4 @@ export class History {
       this.#head = 0
     }
   }
-}
-
-/** A measure of a txn's memory, as found for creates of 100 bytes: objects weigh more than data. */
-export const txnBytes = (txn: Txn): number => {
-  const { body } = txn
-  if (body.body !== 'write' && body.body !== 'closeSession') return 256
-  let bytes = 256
-  for (const change of body.changes) bytes += changeBytes(change)
-  return bytes
-}
-
-const changeBytes = (change: Change): number => {
-  if (change.change === 'check') return 16
-  const data = change.change === 'create' || change.change === 'setData' ? change.data : null
-  const dataBytes = data === null ? 0 : 192 + data.length
-  return 160 + 2 * change.path.length + dataBytes + aclBytes(change.acl)
 }

@@ -1,24 +1,37 @@
 import type { ServerId } from '@conclave/protocol'
 import type { ReplicaConfig } from '../config.js'
+import type { DigestBook } from './digests.js'
 import type { Delivery } from './delivery.js'
 import type { Journal } from './journal.js'
 import type { Outbox } from './outbox.js'
-import type { ZabHost } from './ports.js'
+import type { LogReader, ZabHost } from './ports.js'
+import type { SnapshotFiles } from './snapshot-files.js'
 
 /** What outlives the roles, lent to each of them in turn. */
 export interface Context {
   readonly config: ReplicaConfig
   readonly host: ZabHost
   readonly journal: Journal
+  readonly logReader: LogReader
+  readonly snapshots: SnapshotFiles
   readonly delivery: Delivery
   readonly outbox: Outbox
   readonly clock: Clock
+  readonly disk: Disk
+  readonly digests: DigestBook
+}
+
+/** What the runtime says of the disk. */
+export interface Disk {
+  hasSpace: boolean
 }
 
 /** Why a server leaves its role to look for a leader anew, and which peer made it do so. */
 export interface Departure {
   readonly from: ServerId | null
   readonly why: string
+  /** Its state is wrong: it gives up all it has and is taught anew. */
+  readonly isDiverged?: boolean
 }
 
 /**
@@ -28,6 +41,7 @@ export interface Departure {
 export class Clock {
   #nowMs = 0
   #tickedMs: number | null = null
+  #stalledMs = 0
   readonly #stepMsMax: number
 
   constructor(stepMsMax: number) {
@@ -38,14 +52,21 @@ export class Clock {
     return this.#nowMs
   }
 
+  /** How long there was no tick before the last one, beyond what this clock has counted. */
+  get stalledMs(): number {
+    return this.#stalledMs
+  }
+
   /** False until the first tick. */
   get isRunning(): boolean {
     return this.#tickedMs !== null
   }
 
   tick(nowMs: number): void {
-    const step = this.#tickedMs === null ? 0 : nowMs - this.#tickedMs
+    const passedMs = Math.max(0, nowMs - (this.#tickedMs ?? nowMs))
+    const stepMs = Math.min(passedMs, this.#stepMsMax)
     this.#tickedMs = nowMs
-    this.#nowMs += Math.min(Math.max(step, 0), this.#stepMsMax)
+    this.#nowMs += stepMs
+    this.#stalledMs = passedMs - stepMs
   }
 }

@@ -1,7 +1,7 @@
 import { limits, type ServerId } from '@conclave/protocol'
 import type { PeerFrameOf } from '@conclave/protocol/peer'
 import type { Context } from './context.js'
-import { compareCredentials } from './credentials.js'
+import { compareCredentials, isFresh } from './credentials.js'
 import { judgeOffers, type Offer } from './discovery.js'
 import type { Notices } from './notices.js'
 
@@ -12,7 +12,7 @@ type Decision =
 /**
  * Looking for a leader. Every server votes for the best it hears, itself included; it does not pass
  * on whom others hear, so nobody elects a server that it cannot reach. A leadership that is already
- * established is joined, never disturbed.
+ * established is joined, never disturbed; an observer does nothing else.
  */
 export class Election {
   readonly #context: Context
@@ -20,7 +20,8 @@ export class Election {
   /** What this server has, read once when its disk has come to rest. */
   readonly offer: Offer
   readonly #startedMs: number
-  #vote: ServerId
+  readonly #isVoter: boolean
+  #vote = nobody
   /** Whom enough votes agree on, and since when. */
   #favourite: { readonly server: ServerId; readonly sinceMs: number } | null = null
 
@@ -32,19 +33,22 @@ export class Election {
       currentEpoch: journal.durableHardState.currentEpoch,
       lastZxid: journal.durable.zxid,
       rejoining: journal.durableHardState.rejoining,
+      bootstrap: config.bootstrap,
     }
     this.#startedMs = clock.nowMs
-    this.#vote = config.serverId
+    this.#isVoter = config.voters.includes(config.serverId)
   }
 
   get vote(): ServerId {
     return this.#vote
   }
 
-  /** Looks at all that was heard, changes the vote if need be, and decides when votes suffice. */
-  decide(): Decision | null {
+  /**
+   * Looks at all that was heard, changes the vote if need be, and decides when votes suffice.
+   * @param mayVote false when the others had better do without this server
+   */
+  decide({ mayVote }: { readonly mayVote: boolean }): Decision | null {
     const heard = this.#notices.heard()
-    this.#vote = this.#bestOf(heard)
     const { nowMs } = this.#context.clock
     const leader = establishedLeader(heard)
     if (leader !== null) {
@@ -52,6 +56,8 @@ export class Election {
       const isSettled = nowMs - this.#startedMs >= limits.electionSettleMs
       return isSettled ? { decision: 'follow', leader } : null
     }
+    this.#vote = this.#isVoter && mayVote ? this.#bestOf(heard) : nobody
+    if (this.#vote === nobody) return null
     const offers = this.#offersForVote(heard)
     if (judgeOffers(offers) === 'tooFew') {
       this.#favourite = null
@@ -78,16 +84,24 @@ export class Election {
     return best.serverId
   }
 
-  /** For each voter what it offers, if its vote is the same as ours. */
+  /**
+   * For each voter what it offers, if its vote is the same as ours. One that is not fresh says by
+   * its mere presence that the ensemble is not new.
+   */
   #offersForVote(heard: Heard): readonly (Offer | undefined)[] {
     const { config } = this.#context
+    const heardVoters = config.voters.flatMap((voter) => heard.get(voter) ?? [])
+    const isNew = heardVoters.every(({ currentEpoch }) => isFresh({ currentEpoch }))
     return config.voters.map((voter) => {
-      if (voter === config.serverId) return this.offer
+      if (voter === config.serverId)
+        return { ...this.offer, bootstrap: isNew && this.offer.bootstrap }
       const notice = heard.get(voter)
       return notice?.state === 'looking' && notice.vote === this.#vote ? notice : undefined
     })
   }
 }
+
+const nobody = 0 as ServerId
 
 type Heard = ReadonlyMap<ServerId, PeerFrameOf<'notification'>>
 

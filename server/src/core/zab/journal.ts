@@ -1,4 +1,4 @@
-import { type LogPosition, nextZxid, samePosition, type Zxid } from '@conclave/protocol'
+import { epochZero, type LogPosition, nextZxid, samePosition, type Zxid } from '@conclave/protocol'
 import type { HardState, Txn } from '@conclave/protocol/peer'
 import { assert } from '../assert.js'
 import type { Persist } from '../effect.js'
@@ -59,12 +59,6 @@ export class Journal {
     return this.#log.get(zxid)
   }
 
-  /** Whether every record after `zxid` is still in memory. */
-  holdsAfter(zxid: Zxid): boolean {
-    const first = this.#log.firstZxid
-    return zxid >= this.last.zxid || (first > 0 && first <= nextZxid(zxid))
-  }
-
   append(txn: Txn): void {
     assert(txn.zxid === nextZxid(this.last.zxid), 'zxids in a log have no holes')
     this.epochs.append(txn)
@@ -96,18 +90,35 @@ export class Journal {
     this.#collect().hardState = next
   }
 
+  /**
+   * Gives up all history: the server is fresh again, but for what it has promised. What lies on the
+   * disk counts no more as soon as this is durable.
+   */
+  forget(): void {
+    const { generation } = this.#hardState
+    const given = { currentEpoch: epochZero, rejoining: true, generation: generation + 1 }
+    this.#hardState = { ...this.#hardState, ...given }
+    this.#collect().hardState = this.#hardState
+  }
+
   get hasOutput(): boolean {
     return this.#pending !== null
   }
 
+  /** Since when the disk has owed an answer; null when it owes none. */
+  get outstandingSinceMs(): number | null {
+    return this.#outstanding[0]?.sinceMs ?? null
+  }
+
   /** What must now be written, under a new ticket; null when there is nothing. */
-  drain(commit: Zxid): Persist | null {
+  drain(commit: Zxid, nowMs: number): Persist | null {
     const pending = this.#pending
     if (pending === null) return null
     this.#pending = null
     this.#lastTicket = (this.#lastTicket + 1) as Ticket
     const ticket = this.#lastTicket
-    this.#outstanding.push({ ticket, last: this.last, hardState: this.#hardState })
+    const { last } = this
+    this.#outstanding.push({ ticket, last, hardState: this.#hardState, sinceMs: nowMs })
     return { effect: 'persist', ticket, ...pending, commit }
   }
 
@@ -146,4 +157,5 @@ interface Outstanding {
   readonly ticket: Ticket
   last: LogPosition
   readonly hardState: HardState
+  readonly sinceMs: number
 }

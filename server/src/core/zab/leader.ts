@@ -11,11 +11,12 @@ import { assert, assertNever } from '../assert.js'
 import type { Context, Departure } from './context.js'
 import { compareHistories, isFresh } from './credentials.js'
 import { epochAbove, isPromisedElsewhere, judgeOffers, type Offer } from './discovery.js'
-import { type LearnerHandler, newLearnerHandler } from './learner-handler.js'
+import { haveSpace, whyUnfit } from './fitness.js'
+import { LearnerHandler } from './learner-handler.js'
 import { majority, quorumHighest } from './quorum.js'
 import { Roster } from './roster.js'
 import { Rounds } from './rounds.js'
-import { planSynchronization, synchronizationFrames } from './synchronization.js'
+import { StateComparison } from './state-comparison.js'
 
 /**
  * One leadership, from standing for it to its end. It is established when a quorum of voters has
@@ -32,6 +33,7 @@ export class Leader {
   #heartbeatMs: number
   #epoch: Epoch = epochZero
   #stage: Stage = 'gathering'
+  readonly #states = new StateComparison()
 
   /** @param early what learners have sent already; all of it has a say in the choice of epoch */
   constructor(
@@ -43,7 +45,7 @@ export class Leader {
     assert(journal.isIdle, 'a role begins when the disk has come to rest')
     this.#context = context
     this.#offer = offer
-    this.#roster = new Roster(config)
+    this.#roster = new Roster(context)
     this.#initialZxid = journal.last.zxid
     this.#startedMs = clock.nowMs
     this.#heartbeatMs = clock.nowMs
@@ -74,9 +76,7 @@ export class Leader {
     // Spelled out: what is made by a spread takes three times the memory, and history keeps it.
     const txn = { zxid, epoch: this.#epoch, timeMs, sessionId, xid, ackedXid, body }
     journal.append(txn)
-    for (const [id, learner] of this.#roster.learners) {
-      if (learner.isSynchronizing) this.#send(id, { frame: 'proposal', ...this.#tag(learner), txn })
-    }
+    for (const [, learner] of this.#roster.learners) learner.advance()
     return txn
   }
 
@@ -85,7 +85,24 @@ export class Leader {
     return this.#rounds.want()
   }
 
-  get isRoundWanted(): boolean {
+  /** All that was proposed is committed, and all followers were told. */
+  get isSettled(): boolean {
+    const { delivery, journal } = this.#context
+    const { lastCommitted } = delivery
+    if (!this.isEstablished) return true
+    for (const [, { toldCommitted }] of this.#roster.learners) {
+      if (toldCommitted !== null && toldCommitted < lastCommitted) return false
+    }
+    return journal.last.zxid === lastCommitted
+  }
+
+  get isDivided(): boolean {
+    return this.#states.isDivided
+  }
+
+  /** The next drain has something to send. */
+  get hasOutput(): boolean {
+    for (const [, learner] of this.#roster.learners) if (learner.waitsForTurn) return true
     return this.#rounds.isWanted
   }
 
@@ -95,14 +112,12 @@ export class Leader {
       this.#heartbeatMs = nowMs
       if (this.#isPromised) this.#rounds.want()
     }
-    const heard = this.#roster.ofVoters({
-      own: nowMs,
-      absent: -Infinity,
-      learner: (learner) => (learner.counts ? learner.heardMs : -Infinity),
-    })
-    const quorumHeardMs = Math.max(quorumHighest(heard), this.#startedMs)
-    const isSilent = nowMs - quorumHeardMs > limits.silenceMsMax
-    return isSilent ? { from: null, why: 'no quorum of learners was heard' } : null
+    return whyUnfit(this.#context, this.#roster, this.#startedMs)
+  }
+
+  /** A quorum of voters has room for what is proposed. */
+  get hasSpace(): boolean {
+    return haveSpace(this.#roster, this.#context.disk.hasSpace)
   }
 
   /** Only of the link that is open now: whatever belonged to a lost one is gone with it. */
@@ -116,6 +131,16 @@ export class Leader {
 
   peerLost(from: ServerId): Departure | null {
     return this.#drop(from, 'the link was lost')
+  }
+
+  /** The replica has saved a snapshot, or given one up. */
+  snapshotEnded(isSaved: boolean): void {
+    for (const [, learner] of this.#roster.learners) learner.snapshotEnded(isSaved)
+  }
+
+  /** Nobody is taught any more. */
+  end(): void {
+    for (const [, learner] of this.#roster.learners) learner.close()
   }
 
   /** Something has become durable here; the leader is a voter like any other. */
@@ -140,21 +165,17 @@ export class Leader {
   beforeDrain(): void {
     const { lastCommitted } = this.#context.delivery
     const isRound = this.#rounds.begin()
-    for (const [id, learner] of this.#roster.learners) {
+    for (const [, learner] of this.#roster.learners) {
       if (isRound && learner.promise !== null) {
         const round = this.#rounds.begun
-        this.#send(id, {
-          frame: 'heartbeat',
-          ...this.#tag(learner),
-          committed: lastCommitted,
-          round,
-        })
+        learner.send({ frame: 'heartbeat', committed: lastCommitted, round })
       } else if (learner.toldCommitted !== null && learner.toldCommitted < lastCommitted) {
-        this.#send(id, { frame: 'commit', ...this.#tag(learner), zxid: lastCommitted })
+        learner.send({ frame: 'commit', zxid: lastCommitted })
       }
       if (learner.toldCommitted !== null) learner.toldCommitted = lastCommitted
     }
     if (isRound) this.#confirmRounds()
+    for (const [, learner] of this.#roster.learners) learner.endTurn()
   }
 
   /** A learner that votes for somebody else, or not yet, has left. */
@@ -167,12 +188,8 @@ export class Leader {
     const isKnown = this.#roster.remove(from)
     this.#accepted.delete(from)
     if (!isKnown || !this.#isSynchronizing) return null
-    const counting = this.#roster.ofVoters({
-      own: 1,
-      absent: 0,
-      learner: (learner) => (learner.counts ? 1 : 0),
-    })
-    return quorumHighest(counting) > 0 ? null : { from, why: `${why}, and with it the quorum` }
+    const isQuorum = this.#roster.isQuorum({ own: true, learner: ({ counts }) => counts })
+    return isQuorum ? null : { from, why: `${why}, and with it the quorum` }
   }
 
   #followerInfo(from: ServerId, frame: PeerFrameOf<'followerInfo'>): Departure | null {
@@ -184,16 +201,14 @@ export class Leader {
     }
     const learner = this.#join(from, frame)
     if (this.#stage === 'gathering') this.#chooseEpoch()
-    else if (this.#isPromised) this.#send(from, { frame: 'leaderInfo', ...this.#tag(learner) })
+    else if (this.#isPromised) learner.send({ frame: 'leaderInfo' })
     return null
   }
 
   #join(from: ServerId, frame: PeerFrameOf<'followerInfo'>): LearnerHandler {
-    const learner = newLearnerHandler({
-      join: frame.join,
-      joinedRound: this.#rounds.begun,
-      heardMs: this.#context.clock.nowMs,
-    })
+    const leading = { context: this.#context, epoch: () => this.#epoch }
+    const joined = { join: frame.join, round: this.#rounds.begun }
+    const learner = new LearnerHandler(leading, from, joined)
     this.#roster.add(from, learner)
     this.#accepted.set(from, frame.epoch)
     return learner
@@ -201,7 +216,8 @@ export class Leader {
 
   #chooseEpoch(): void {
     const { config, journal } = this.#context
-    if (this.#accepted.size < majority(config.voters.length)) return
+    const accepted = config.voters.filter((voter) => this.#accepted.has(voter))
+    if (accepted.length < majority(config.voters.length)) return
     this.#epoch = epochAbove(this.#accepted.values())
     this.#stage = 'promising'
     journal.save({ acceptedEpoch: this.#epoch, acceptedFrom: config.serverId })
@@ -210,9 +226,7 @@ export class Leader {
   /** The leader's own promise is durable: now others may be asked for theirs. */
   #invite(): void {
     this.#stage = 'inviting'
-    for (const [id, learner] of this.#roster.learners) {
-      this.#send(id, { frame: 'leaderInfo', ...this.#tag(learner) })
-    }
+    for (const [, learner] of this.#roster.learners) learner.send({ frame: 'leaderInfo' })
     this.#judgePromises()
   }
 
@@ -228,11 +242,19 @@ export class Leader {
       case 'ack':
         this.#ack(from, learner, frame)
         return null
+      case 'synced':
+        if (!learner.synced(frame.zxid)) this.#refuseAck(from, learner, frame)
+        return null
+      case 'snapPull':
+        learner.snapPull(frame)
+        return null
       case 'heartbeatAck':
         if (learner.promise === null || frame.round > this.#rounds.begun) return null
-        learner.heardMs = this.#context.clock.nowMs
-        learner.ackedRound = Math.max(learner.ackedRound, frame.round)
+        learner.heard(frame)
         this.#confirmRounds()
+        return learner.digest === null ? null : this.#compareStates(learner.digest.zxid)
+      case 'ask':
+        if (learner.toldCommitted !== null) this.#context.host.asked(from, frame)
         return null
       default:
         return null
@@ -245,18 +267,18 @@ export class Leader {
     frame: PeerFrameOf<'ackEpoch'>,
   ): Departure | null {
     if (learner.promise !== null) return null
-    const { currentEpoch, last, rejoining } = frame
-    const offer = { currentEpoch, lastZxid: last.zxid, rejoining }
+    const { currentEpoch, last, rejoining, bootstrap } = frame
+    const offer = { currentEpoch, lastZxid: last.zxid, rejoining, bootstrap }
     // With this very epoch current it has come back, and what it holds came from here.
     const isBack = currentEpoch === this.#epoch
-    if (!this.isEstablished && !isBack && compareHistories(offer, this.#offer) > 0) {
-      return { from, why: 'it has a better history' }
-    }
+    const isVoter = this.#context.config.voters.includes(from)
+    const isRival = isVoter && !isBack && compareHistories(offer, this.#offer) > 0
+    if (!this.isEstablished && isRival) return { from, why: 'it has a better history' }
     learner.promise = { offer, last }
     learner.counts = !isFresh(offer)
     learner.heardMs = this.#context.clock.nowMs
     if (this.#stage === 'inviting') this.#judgePromises()
-    else this.#synchronize(from, learner)
+    else learner.synchronize()
     return null
   }
 
@@ -272,38 +294,20 @@ export class Leader {
     this.#stage = 'synchronizing'
     // History has been durable since before the promise; so currentEpoch may follow.
     journal.save({ currentEpoch: this.#epoch, rejoining: false })
-    for (const [id, learner] of this.#roster.learners) {
+    for (const [, learner] of this.#roster.learners) {
       if (learner.promise === null) continue
       if (verdict === 'founding') learner.counts = true
-      this.#synchronize(id, learner)
+      learner.synchronize()
     }
   }
 
-  #synchronize(id: ServerId, learner: LearnerHandler): void {
-    assert(learner.promise !== null, 'a learner promises before it is synchronized')
-    const { journal } = this.#context
-    const plan = planSynchronization(journal, learner.promise.last)
-    if (plan.plan === 'snap') {
-      this.#refuse(id, learner, 'its history is too old: it needs a snapshot')
-      return
-    }
-    for (const frame of synchronizationFrames(plan, journal, this.#tag(learner))) {
-      this.#send(id, frame)
-    }
-    learner.isSynchronizing = true
-    if (learner.counts) this.#newLeader(id, learner)
-  }
-
-  #newLeader(id: ServerId, learner: LearnerHandler): void {
-    learner.isNewLeaderSent = true
-    const { zxid } = this.#context.journal.last
-    this.#send(id, { frame: 'newLeader', ...this.#tag(learner), zxid })
-  }
-
-  #refuse(id: ServerId, learner: LearnerHandler, why: string): void {
-    this.#context.host.trace({ trace: 'peerRefused', from: id, why })
-    this.#send(id, { frame: 'refused', ...this.#tag(learner), why })
-    this.#roster.remove(id)
+  #refuseAck(
+    from: ServerId,
+    learner: LearnerHandler,
+    { frame, zxid }: { readonly frame: string; readonly zxid: Zxid },
+  ): void {
+    learner.refuse(`unexpected ${frame} of zxid ${zxid}`)
+    this.#roster.remove(from)
   }
 
   #ack(
@@ -313,13 +317,10 @@ export class Leader {
   ): void {
     const isFirst = frame.frame === 'ackNewLeader' && learner.isNewLeaderSent
     const isExpected = isFirst || learner.ackedZxid !== null
-    if (!isExpected || frame.zxid > this.#context.journal.last.zxid) {
-      this.#refuse(from, learner, `unexpected ${frame.frame} of zxid ${frame.zxid}`)
-      return
-    }
+    if (!isExpected || !learner.synced(frame.zxid)) return this.#refuseAck(from, learner, frame)
     learner.counts = true
     learner.ackedZxid = Math.max(learner.ackedZxid ?? 0, frame.zxid) as Zxid
-    if (isFirst && this.isEstablished) this.#upToDate(from, learner)
+    if (isFirst && this.isEstablished) this.#upToDate(learner)
     this.#advance()
   }
 
@@ -339,15 +340,15 @@ export class Leader {
     delivery.commitTo(acked as Zxid)
     if (this.isEstablished) return
     this.#stage = 'established'
-    for (const [id, learner] of this.#roster.learners) {
-      if (learner.ackedZxid !== null) this.#upToDate(id, learner)
+    for (const [, learner] of this.#roster.learners) {
+      if (learner.ackedZxid !== null) this.#upToDate(learner)
     }
   }
 
-  #upToDate(id: ServerId, learner: LearnerHandler): void {
+  #upToDate(learner: LearnerHandler): void {
     const { lastCommitted } = this.#context.delivery
     learner.toldCommitted = lastCommitted
-    this.#send(id, { frame: 'upToDate', ...this.#tag(learner), zxid: lastCommitted })
+    learner.send({ frame: 'upToDate', zxid: lastCommitted })
   }
 
   #confirmRounds(): void {
@@ -358,15 +359,21 @@ export class Leader {
       learner: (learner) => (learner.counts ? learner.ackedRound : 0),
     })
     if (!rounds.confirm(acked) || !this.isEstablished) return
-    for (const [id, learner] of this.#roster.learners) {
-      // A fresh learner may have forgotten that it promised a later epoch. A round begun after it
-      // came, confirmed without it, proves that no later epoch had a quorum when it came.
-      const isProven = learner.joinedRound < rounds.confirmed
-      if (learner.isSynchronizing && !learner.isNewLeaderSent && isProven) {
-        this.#newLeader(id, learner)
-      }
-    }
+    for (const [, learner] of this.#roster.learners) learner.roundConfirmed(rounds.confirmed)
     this.#context.host.roundConfirmed(rounds.confirmed)
+  }
+
+  /** Whose state is known to be wrong is told so and does not count, the leader itself included. */
+  #compareStates(zxid: Zxid): Departure | null {
+    const why = `its state at zxid ${zxid} is wrong`
+    for (const id of this.#states.wrongAt(zxid, this.#context, this.#roster)) {
+      const learner = this.#roster.get(id)
+      if (learner === undefined) return { from: null, why, isDiverged: true }
+      learner.send({ frame: 'diverged', zxid })
+      const departure = this.#drop(id, why)
+      if (departure !== null) return departure
+    }
+    return null
   }
 
   /** The epoch is durable here, so frames may carry it. */
@@ -376,14 +383,6 @@ export class Leader {
 
   get #isSynchronizing(): boolean {
     return this.#stage === 'synchronizing' || this.#stage === 'established'
-  }
-
-  #tag(learner: LearnerHandler): { readonly epoch: Epoch; readonly join: number } {
-    return { epoch: this.#epoch, join: learner.join }
-  }
-
-  #send(to: ServerId, frame: PeerFrame): void {
-    this.#context.outbox.send(to, frame)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Epoch, LogPosition, ServerId, Zxid } from '@conclave/protocol'
-import type { EpochStart, HardState, Txn } from '@conclave/protocol/peer'
+import type { EpochStart, HardState, PeerFrameOf, Txn } from '@conclave/protocol/peer'
 import type { RoleName, Trace } from '../effect.js'
 
 /** The recent suffix of the log, in memory. It must hold at least what is not yet applied. */
@@ -15,6 +15,15 @@ export interface TxnLog {
   readonly last: LogPosition
 }
 
+/** Reads back what memory has forgotten of the log. */
+export interface LogReader {
+  /**
+   * @param after the piece begins with the record behind it and has no hole
+   * @param take called once, in a later step; null: purged, or not to be read
+   */
+  read(after: Zxid, take: (piece: readonly Txn[] | null) => void): { cancel(): void }
+}
+
 /** What the state machine tells the rest of the replica. Calls may lead to `propose` at once. */
 export interface ZabHost {
   /** Committed, in zxid order, exactly once per zxid, also what was learned from a leader. */
@@ -23,6 +32,16 @@ export interface ZabHost {
   roundConfirmed(round: number): void
   /** 'leading' and 'following' are reported only once the leadership is established. */
   roleChanged(role: RoleName, epoch: Epoch, leader: ServerId | null): void
+  /** A learner needs a snapshot of what is applied now, or later; {@link Zab.snapshotEnded}. */
+  snapshotWanted(): void
+  /** The state is going to be replaced by a snapshot: no client may be served meanwhile. */
+  resync(): void
+  /** A learner that is up to date asks for its clients; only while this server leads. */
+  asked(from: ServerId, frame: PeerFrameOf<'ask'>): void
+  /** The leader of this server answers; only while this server follows and is up to date. */
+  answered(frame: PeerFrameOf<'answer'>): void
+  /** The learner is gone, or joins anew: nothing of its last join counts any more. */
+  learnerLost(learner: ServerId): void
   trace(trace: Trace): void
 }
 

@@ -1,29 +1,24 @@
-import {
-  type Epoch,
-  epochZero,
-  limits,
-  type LogPosition,
-  type ServerId,
-  type Zxid,
-  zxidZero,
-} from '@conclave/protocol'
-import type { EpochStart, HardState, PeerFrameOf, Txn } from '@conclave/protocol/peer'
+import { type Epoch, limits, type LogPosition, type ServerId, type Zxid } from '@conclave/protocol'
+import type { Ask, EpochStart, HardState, PeerFrameOf, Txn } from '@conclave/protocol/peer'
 import { assert, assertNever } from '../assert.js'
 import type { ReplicaConfig } from '../config.js'
 import type { Effect, RoleName } from '../effect.js'
 import type { Input, PeerFrameInput, Ticket } from '../input.js'
 import { Clock, type Context, type Departure } from './context.js'
 import { Delivery } from './delivery.js'
-import type { Offer } from './discovery.js'
+import { DigestBook } from './digests.js'
 import { Election } from './election.js'
 import { Journal } from './journal.js'
 import { Leader } from './leader.js'
 import { Learner } from './learner.js'
 import { Notices } from './notices.js'
 import { Outbox } from './outbox.js'
-import type { TxnLog, ZabHost, ZabRecovery } from './ports.js'
+import type { LogReader, TxnLog, ZabHost, ZabRecovery } from './ports.js'
+import { quorumHighest } from './quorum.js'
+import { notificationOf, type Role, type Standing, standingOf } from './role.js'
+import { SnapshotFiles } from './snapshot-files.js'
 
-export type { TxnLog, ZabHost, ZabRecovery } from './ports.js'
+export type { LogReader, TxnLog, ZabHost, ZabRecovery } from './ports.js'
 
 /**
  * ZAB for one server. Disk, links and time outlive the roles; everything that belongs to one
@@ -38,13 +33,38 @@ export class Zab {
   #announced: Standing
   #joins = 0
   #notifiedMs = 0
+  #retiringSinceMs: number | null = null
+  /** Why all history is being given up. */
+  #forgettingWhy: string | null = null
 
-  constructor(config: ReplicaConfig, recovery: ZabRecovery, log: TxnLog, host: ZabHost) {
-    assert(config.voters.includes(config.serverId), 'a server is among its voters')
+  constructor(
+    config: ReplicaConfig,
+    recovery: ZabRecovery,
+    log: TxnLog,
+    logReader: LogReader,
+    host: ZabHost,
+  ) {
+    const members = [...config.voters, ...config.observers]
+    assert(members.includes(config.serverId), 'a server is a voter or an observer')
     const clock = new Clock(2 * limits.tickMs)
     const journal = new Journal(log, recovery)
     const delivery = new Delivery(journal, host, recovery.lastApplied)
-    this.#context = { config, host, journal, delivery, outbox: new Outbox(), clock }
+    const outbox = new Outbox()
+    const snapshots = new SnapshotFiles()
+    const disk = { hasSpace: true }
+    const digests = new DigestBook()
+    this.#context = {
+      config,
+      host,
+      journal,
+      logReader,
+      snapshots,
+      delivery,
+      outbox,
+      clock,
+      disk,
+      digests,
+    }
     this.#notices = new Notices(clock)
     this.#announced = this.#standing()
   }
@@ -92,7 +112,7 @@ export class Zab {
         this.#departIf(this.#role.learner.tick())
         break
       case 'leading':
-        this.#departIf(this.#role.leader.tick())
+        this.#departIf(this.#role.leader.tick() ?? this.#handover(this.#role.leader))
         break
       default:
         assertNever(this.#role)
@@ -104,8 +124,9 @@ export class Zab {
 
   peerOpened({ from, link }: Extract<Input, { input: 'peerOpened' }>): void {
     const { config, host, outbox } = this.#context
-    if (from === config.serverId || !config.voters.includes(from)) {
-      host.trace({ trace: 'peerRefused', from, why: 'it is not another voter of this ensemble' })
+    const members = [...config.voters, ...config.observers]
+    if (from === config.serverId || !members.includes(from)) {
+      host.trace({ trace: 'peerRefused', from, why: 'it is no other server of this ensemble' })
       return
     }
     if (outbox.linkTo(from) !== undefined) this.#lose(from)
@@ -142,7 +163,9 @@ export class Zab {
   }
 
   persisted(ticket: Ticket): void {
-    this.#context.journal.persisted(ticket)
+    const { journal, snapshots } = this.#context
+    journal.persisted(ticket)
+    if (this.#forgettingWhy !== null && journal.isIdle) snapshots.restart(this.#forgettingWhy)
     switch (this.#role.role) {
       case 'looking':
         this.#look()
@@ -159,6 +182,45 @@ export class Zab {
     this.#announce()
   }
 
+  /** The own disk is full, or no longer is. */
+  diskSpace(ok: boolean): void {
+    this.#context.disk.hasSpace = ok
+    this.#notifyAll()
+  }
+
+  /** Whether what is written now can be logged: of a leader, by a quorum. */
+  get hasSpace(): boolean {
+    return this.#role.role === 'leading' ? this.#role.leader.hasSpace : this.#context.disk.hasSpace
+  }
+
+  /** The state has this digest with the txn at `zxid` applied; every 128 txns are compared. */
+  stateAt(zxid: Zxid, digest: string): void {
+    this.#context.digests.note(zxid, digest)
+  }
+
+  /** The voters' states differ and none is that of a majority: nobody may build on any of them. */
+  get isDivided(): boolean {
+    return this.#role.role === 'leading' && this.#role.leader.isDivided
+  }
+
+  snapshotPiece({ ticket, piece }: Extract<Input, { input: 'snapshotPiece' }>): void {
+    this.#context.snapshots.piece(ticket, piece)
+  }
+
+  snapshotStored({ ticket, ok }: Extract<Input, { input: 'snapshotStored' }>): void {
+    const { snapshots } = this.#context
+    snapshots.stored(ticket, ok)
+    if (!snapshots.isIdle) return
+    if (this.#role.role === 'following') this.#departIf(this.#role.learner.pieceStored(ok))
+    else this.#look()
+    this.#announce()
+  }
+
+  /** The replica has saved a snapshot, or given one up. */
+  snapshotEnded(isSaved: boolean): void {
+    if (this.#role.role === 'leading') this.#role.leader.snapshotEnded(isSaved)
+  }
+
   /** Established leader only. The txn is in the log when this returns, and durable nowhere. */
   propose(proposal: Omit<Txn, 'zxid' | 'epoch'>): Txn {
     return this.#leadership().propose(proposal)
@@ -172,6 +234,27 @@ export class Zab {
     return this.#leadership().startRound()
   }
 
+  /** From now on it neither leads, once what it has proposed is settled, nor stands nor votes. */
+  retire(): void {
+    this.#retiringSinceMs ??= this.#context.clock.nowMs
+    if (this.#role.role === 'looking') this.#role = { role: 'looking', election: null }
+  }
+
+  get hasRetired(): boolean {
+    return this.#retiringSinceMs !== null && this.#role.role !== 'leading'
+  }
+
+  /** Up-to-date follower only: what its clients ask of the leader. */
+  toLeader(asks: readonly Ask[]): void {
+    assert(this.#role.role === 'following', 'only a follower asks')
+    this.#role.learner.ask(asks)
+  }
+
+  /** Established leader only: answers a learner in the epoch and the join in which it asked. */
+  toLearner(learner: ServerId, frame: PeerFrameOf<'answer'>): void {
+    this.#context.outbox.send(learner, frame)
+  }
+
   /** Txn 1 was applied: the data directory is tied to its ensemble from now on. */
   ensembleIdLearned(ensembleId: string): void {
     const { journal } = this.#context
@@ -180,20 +263,20 @@ export class Zab {
 
   /** What was asked for since the last drain: at most one persist, at most one send a peer. */
   drain(): readonly Effect[] {
-    const { delivery, journal, outbox } = this.#context
+    const { clock, delivery, journal, outbox, snapshots } = this.#context
     delivery.endTurn()
     this.#announce()
     if (this.#role.role === 'following') this.#role.learner.beforeDrain()
     if (this.#role.role === 'leading') this.#role.leader.beforeDrain()
-    const persist = journal.drain(delivery.lastCommitted)
-    return [...(persist === null ? [] : [persist]), ...outbox.drain()]
+    const persist = journal.drain(delivery.lastCommitted, clock.nowMs)
+    return [...(persist === null ? [] : [persist]), ...outbox.drain(), ...snapshots.drain()]
   }
 
   /** True when a drain would do more than nothing: something was asked for since the last one. */
   get hasOutput(): boolean {
-    const { delivery, journal } = this.#context
-    if (delivery.isBehind) return true
-    return journal.hasOutput || (this.#role.role === 'leading' && this.#role.leader.isRoundWanted)
+    const { delivery, journal, snapshots } = this.#context
+    if (delivery.isBehind || journal.hasOutput || snapshots.hasOutput) return true
+    return this.#role.role === 'leading' && this.#role.leader.hasOutput
   }
 
   #leadership(): Leader {
@@ -221,13 +304,15 @@ export class Zab {
 
   /** Votes, once the disk has come to rest: before that its last zxid may still turn out lower. */
   #look(): void {
-    const { clock, journal } = this.#context
-    if (this.#role.role !== 'looking' || !clock.isRunning || !journal.isIdle) return
+    const { clock, journal, snapshots } = this.#context
+    const isAtRest = journal.isIdle && snapshots.isIdle
+    const isLeaving = this.#retiringSinceMs !== null || this.#forgettingWhy !== null
+    if (this.#role.role !== 'looking' || !clock.isRunning || !isAtRest || isLeaving) return
     const isFirstVote = this.#role.election === null
     const election = this.#role.election ?? new Election(this.#context, this.#notices)
     this.#role = { role: 'looking', election }
     const before = election.vote
-    const decision = election.decide()
+    const decision = election.decide({ mayVote: !this.#isSpared })
     if (isFirstVote || election.vote !== before) this.#notifyAll()
     if (decision === null) return
     if (decision.decision === 'follow') {
@@ -241,6 +326,22 @@ export class Zab {
     this.#role = { role: 'leading', leader, offer: election.offer }
   }
 
+  /** Its disk is full, and a quorum of the others can do without it. */
+  get #isSpared(): boolean {
+    const { config, disk } = this.#context
+    if (disk.hasSpace) return false
+    const heard = this.#notices.heard()
+    const others = config.voters.map((voter) => (heard.get(voter)?.hasSpace === true ? 1 : 0))
+    return quorumHighest(others) > 0
+  }
+
+  /** The others learn of it at once, not by silence. */
+  #handover(leader: Leader): Departure | null {
+    if (this.#retiringSinceMs === null) return null
+    const isLate = this.#context.clock.nowMs - this.#retiringSinceMs > limits.handoverMsMax
+    return leader.isSettled || isLate ? { from: null, why: 'it hands its leadership over' } : null
+  }
+
   /** Leaves the role; the next decision waits for the next input. */
   #departIf(departure: Departure | null): void {
     if (departure === null || this.#role.role === 'looking') return
@@ -248,8 +349,13 @@ export class Zab {
     const { from, why } = departure
     if (from !== null) host.trace({ trace: 'peerRefused', from, why })
     if (this.#role.role === 'following') this.#notices.forget(this.#role.learner.leader)
+    else this.#role.leader.end()
     outbox.clear()
     this.#role = { role: 'looking', election: null }
+    if (departure.isDiverged === true) {
+      this.#forgettingWhy = why
+      this.#context.journal.forget()
+    }
     this.#notifyAll()
   }
 
@@ -268,15 +374,7 @@ export class Zab {
   }
 
   #standing(): Standing {
-    const { config, delivery, journal } = this.#context
-    const role = this.#role
-    if (role.role === 'leading' && role.leader.isEstablishedAt(delivery.lastApplied)) {
-      return { role: 'leading', epoch: role.leader.epoch, leader: config.serverId }
-    }
-    if (role.role === 'following' && role.learner.isUpToDateAt(delivery.lastApplied)) {
-      return { role: 'following', epoch: role.learner.epoch, leader: role.learner.leader }
-    }
-    return { role: 'looking', epoch: journal.durableHardState.currentEpoch, leader: null }
+    return standingOf(this.#role, this.#context)
   }
 
   #notifyAll(): void {
@@ -285,45 +383,6 @@ export class Zab {
   }
 
   #notification(): PeerFrameOf<'notification'> {
-    return { frame: 'notification', state: this.#standing().role, ...this.#ballot() }
-  }
-
-  #ballot(): Omit<PeerFrameOf<'notification'>, 'frame' | 'state'> {
-    const role = this.#role
-    const { config } = this.#context
-    switch (role.role) {
-      case 'looking':
-        if (role.election === null) return noBallot
-        return { epoch: epochZero, vote: role.election.vote, ...role.election.offer }
-      case 'following':
-        return { epoch: role.learner.epoch, vote: role.learner.leader, ...role.offer }
-      case 'leading':
-        return { epoch: role.leader.epoch, vote: config.serverId, ...role.offer }
-      default:
-        return assertNever(role)
-    }
+    return notificationOf(this.#role, this.#context)
   }
 }
-
-type Role =
-  /** There is no election before the disk has come to rest. */
-  | { readonly role: 'looking'; readonly election: Election | null }
-  /** On the way into a leadership, or in it. */
-  | { readonly role: 'following'; readonly learner: Learner; readonly offer: Offer }
-  /** Standing for a leadership, or established in it. */
-  | { readonly role: 'leading'; readonly leader: Leader; readonly offer: Offer }
-
-/** The role as the rest of the world sees it. */
-interface Standing {
-  readonly role: Exclude<RoleName, 'observing'>
-  readonly epoch: Epoch
-  readonly leader: ServerId | null
-}
-
-const noBallot = Object.freeze({
-  epoch: epochZero,
-  vote: 0 as ServerId,
-  currentEpoch: epochZero,
-  lastZxid: zxidZero,
-  rejoining: false,
-})

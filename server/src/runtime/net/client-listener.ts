@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { clientSubprotocol, limits } from '@conclave/protocol'
+import { clientSubprotocol, type CloseReason, limits } from '@conclave/protocol'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { ConnectionId } from '../../core/input.js'
@@ -18,6 +18,9 @@ interface ListenAddress {
 
 interface ListenerPolicy extends HandshakePolicy, SocketRoom {}
 
+/** Called for each new connection: says who gets its frames, or why nobody does. */
+export type Accept = (id: ConnectionId, address: string) => ClientSocketEvents | CloseReason
+
 /** The client port: HTTP only as far as it takes to become WebSocket. */
 export class ClientListener {
   readonly #http: Server
@@ -25,18 +28,13 @@ export class ClientListener {
   readonly #webSockets: WebSocketServer
   readonly #policy: ListenerPolicy
   readonly #bounds = socketBounds()
-  readonly #accept: (id: ConnectionId, address: string) => ClientSocketEvents
+  readonly #accept: Accept
   readonly #log: Logger
   readonly #refusals: RefusalLog
   #lastId = 0
   #onEmpty: () => void = () => undefined
 
-  /** @param accept called for each new connection; says who gets its frames */
-  constructor(
-    policy: ListenerPolicy,
-    accept: (id: ConnectionId, address: string) => ClientSocketEvents,
-    log: Logger,
-  ) {
+  constructor(policy: ListenerPolicy, accept: Accept, log: Logger) {
     this.#policy = policy
     this.#accept = accept
     this.#log = log
@@ -92,6 +90,11 @@ export class ClientListener {
     })
   }
 
+  /** Every connection is told why it ends; new ones may come. */
+  closeAll(reason: CloseReason): void {
+    for (const socket of this.#sockets.values()) leave(socket, reason)
+  }
+
   terminate(): void {
     this.#http.close()
     this.#http.closeAllConnections()
@@ -123,14 +126,13 @@ export class ClientListener {
   #connected(webSocket: WebSocket, stream: Socket): void {
     this.#lastId += 1
     const id = this.#lastId as ConnectionId
-    if (this.#sockets.size >= this.#policy.connectionsMax) {
+    const isFull = this.#sockets.size >= this.#policy.connectionsMax
+    const events = isFull ? 'tooManyConnections' : this.#accept(id, stream.remoteAddress ?? '')
+    if (typeof events === 'string') {
       const nobody = { frame() {}, congested() {}, lost() {}, refused() {} }
       const refused = new ClientSocket(webSocket, stream, this.#bounds, nobody)
-      refused.send([{ frame: 'closing', reason: 'tooManyConnections' }])
-      refused.close('tooManyConnections')
-      return
+      return leave(refused, events)
     }
-    const events = this.#accept(id, stream.remoteAddress ?? '')
     const socket = new ClientSocket(webSocket, stream, this.#bounds, {
       ...events,
       lost: () => {
@@ -141,6 +143,11 @@ export class ClientListener {
     })
     this.#sockets.set(id, socket)
   }
+}
+
+const leave = (socket: ClientSocket, reason: CloseReason): void => {
+  socket.send([{ frame: 'closing', reason }])
+  socket.close(reason)
 }
 
 const refusalText = ({ status, why }: { status: number; why: string }): string =>

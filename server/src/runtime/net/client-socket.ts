@@ -10,6 +10,7 @@ import {
 import { clientMessages, serverMessages } from '@conclave/protocol/codec'
 import type { WebSocket } from 'ws'
 import { Fifo } from '../../core/fifo.js'
+import { messagesOf } from './messages-of.js'
 import { MessageTurns } from './message-turns.js'
 import { type Holding, SharedBound } from './shared-bound.js'
 
@@ -115,7 +116,9 @@ export class ClientSocket {
   }
 
   #write(frames: readonly ServerFrame[]): void {
-    for (const message of split(frames)) this.#socket.send(message, () => this.#measure())
+    for (const message of messagesOf(serverMessages, frames, limits.frameBytesMax)) {
+      this.#socket.send(message, () => this.#measure())
+    }
   }
 
   #onBytes(): void {
@@ -227,17 +230,6 @@ export interface ByteStream {
 
 /** How long a closed connection may take to read what was sent before. */
 const closeGraceMs = 5_000
-
-/** One message, or as many as the limit on a message's size asks for. */
-const split = (frames: readonly ServerFrame[]): readonly Uint8Array[] => {
-  const fits = frames.length <= limits.framesPerMessageMax
-  const message = fits ? serverMessages.encode(frames) : null
-  if (message !== null && (message.length <= limits.frameBytesMax || frames.length === 1)) {
-    return [message]
-  }
-  const half = frames.length >>> 1
-  return [...split(frames.slice(0, half)), ...split(frames.slice(half))]
-}
 
 /** The core, the log and the snapshots never see the nonce itself. */
 const withHashedNonce = (frame: ClientFrame): ClientFrame => {

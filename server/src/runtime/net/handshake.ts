@@ -24,8 +24,7 @@ export const judgeHandshake = (
   if (origin !== undefined && !policy.allowOrigins.includes(origin)) {
     return { status: 403, why: 'this Origin is not listed in allowOrigins' }
   }
-  const name = host === undefined ? null : hostName(host)
-  if (name === null || !(loopbackNames.has(name) || policy.hosts.includes(name))) {
+  if (!isKnownHost(host, policy.hosts)) {
     return { status: 421, why: 'this Host is not a name of the server; list it in hosts' }
   }
   const offered = request.headers['sec-websocket-protocol'] ?? ''
@@ -33,6 +32,12 @@ export const judgeHandshake = (
     return { status: 400, why: `offer the WebSocket subprotocol ${clientSubprotocol}` }
   }
   return null
+}
+
+/** @param names of the server besides the loopback ones, in small letters */
+export const isKnownHost = (host: string | undefined, names: readonly string[]): boolean => {
+  const name = host === undefined ? null : hostName(host)
+  return name !== null && (loopbackNames.has(name) || names.includes(name))
 }
 
 /** Of a Host header, without its port; null when it is none. */

@@ -5,6 +5,8 @@ export type DataDirectoryProblem =
   | 'notDirectory'
   | 'locked'
   | 'noSpace'
+  /** No other server has what is in it. */
+  | 'alone'
   | 'unreadable'
 
 /** The data directory cannot be used; the message is one sentence that says what to do. */

@@ -5,7 +5,7 @@ import { type DirectoryLock, unlocked } from './directory-lock.js'
 import { completed, errorCode, type Files } from './files.js'
 import { readWholeFile, replaceFile, syncFile, within } from './whole-file.js'
 
-const versionFileName = 'conclave-data'
+export const versionFileName = 'conclave-data'
 
 /**
  * Makes the directory if there is none, locks it, and sees to it that it is one of Conclave's, of

@@ -6,7 +6,7 @@ import { DamageError } from './damage-error.js'
 import { errorCode, type Files } from './files.js'
 import { readWholeFile, replaceFile, syncFile, within } from './whole-file.js'
 
-const hardStateName = 'hard-state'
+export const hardStateName = 'hard-state'
 
 /** Replaces the hard state; it is durable when the promise resolves. */
 export const writeHardState = (

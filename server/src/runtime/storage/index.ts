@@ -1,3 +1,4 @@
+export { setAside } from './set-aside.js'
 export { DamageError } from './damage-error.js'
 export { DataDirectoryError, type DataDirectoryProblem } from './data-directory-error.js'
 export { checkVersion, openDataDirectory } from './data-directory.js'

@@ -47,20 +47,28 @@ export const recover = async (
 ): Promise<Recovery> => {
   const names = await removeTemporaries(context)
   const hardState = await readHardState(context.files, context.directory)
-  const choice = await chooseSnapshot(context, listSnapshots(names))
-  const heads = await keepGeneration(context, names, choice)
+  const since = hardState?.generation ?? 0
+  const snapshots = listSnapshots(names).filter(({ generation }) => generation >= since)
+  const choice = await chooseSnapshot(context, snapshots)
+  const generation = choice.chosen?.name.generation ?? since
+  const heads = await keepGeneration(context, names, generation)
   checkStart(context, heads, choice, hardState)
   if (choice.chosen !== null) await loadSnapshot(context, choice.chosen, visitor)
   const base = choice.chosen === null ? anchorZero : anchorOf(choice.chosen)
   const walState =
     heads.length === 0
-      ? await startLog(context, choice.chosen, base)
+      ? await startLog(context, choice.chosen, base, generation)
       : await continueLog(context, heads, base, visitor)
   checkEnd(context, walState, choice, hardState)
   const { chain } = walState
   const commit = Math.max(walState.commit, base.position.zxid) as Zxid
   return {
-    recovered: { hardState, epochs: chain.epochs.upTo(chain.last.zxid), commit, last: chain.last },
+    recovered: {
+      hardState: hardState === null ? null : { ...hardState, generation },
+      epochs: chain.epochs.upTo(chain.last.zxid),
+      commit,
+      last: chain.last,
+    },
     walState: { ...walState, commit },
     snapshot: choice.chosen?.name ?? null,
   }
@@ -80,14 +88,13 @@ const removeTemporaries = async (context: StorageContext): Promise<readonly stri
 const isTemporary = (name: string): boolean =>
   /^(?:log-next|hard-state|snapshot-.*)\.tmp$/.test(name)
 
-/** A whole snapshot of a later generation has replaced the segments of the earlier ones. */
+/** What is of an earlier generation was replaced by a whole snapshot, or given up. */
 const keepGeneration = async (
   context: StorageContext,
   names: readonly string[],
-  { chosen }: SnapshotChoice,
+  generation: number,
 ): Promise<readonly SegmentHead[]> => {
   const heads = await readSegmentHeads(context, names)
-  const generation = chosen?.name.generation ?? 0
   const newer = heads.find((head) => head.generation > generation)
   if (newer !== undefined) {
     throw new DamageError(
@@ -200,10 +207,11 @@ const startLog = async (
   context: StorageContext,
   chosen: ChosenSnapshot | null,
   preceding: Anchor,
+  generation: number,
 ): Promise<WalState> => {
   const { files, directory } = context
   const header = {
-    generation: chosen?.name.generation ?? 0,
+    generation,
     sequence: 1,
     preceding,
     firstBatch: 1,

@@ -21,6 +21,7 @@ export class SnapshotSaver {
   readonly #snapshotsKept: number
   /** Written or read whole by this process: purge need not read them again. */
   readonly #knownWhole = new Set<string>()
+  #newestWhole: SnapshotName | null
   #waiting: Saving | null = null
   #running: Promise<void> | null = null
   #isStopped = false
@@ -35,7 +36,13 @@ export class SnapshotSaver {
     this.#space = space
     this.#wal = wal
     this.#snapshotsKept = options.snapshotsKept
+    this.#newestWhole = options.loaded
     if (options.loaded !== null) this.#knownWhole.add(snapshotFileName(options.loaded))
+  }
+
+  /** Of those that this process has written or read whole. */
+  get newestWhole(): SnapshotName | null {
+    return this.#newestWhole
   }
 
   save(saving: Saving): void {
@@ -86,6 +93,7 @@ export class SnapshotSaver {
       view.close()
     }
     this.#knownWhole.add(fileName)
+    this.#newestWhole = { generation, zxid }
     await purge(this.#context, this.#space, this.#wal, {
       snapshotsKept: this.#snapshotsKept,
       isKnownWhole: (name) => this.#knownWhole.has(name),

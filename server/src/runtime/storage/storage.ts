@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto'
 import type { Zxid } from '@conclave/protocol'
 import type { Txn } from '@conclave/protocol/peer'
 import { assert } from '../../core/assert.js'
-import type { Persist, ReadLog, SnapshotView } from '../../core/effect.js'
+import type {
+  Persist,
+  ReadLog,
+  ReadSnapshot,
+  SnapshotView,
+  StoreSnapshot,
+} from '../../core/effect.js'
+import type { SnapshotPiece } from '../../core/input.js'
 import type { RecoveryVisitor } from '../../core/recovery-visitor.js'
 import { explained, openDataDirectory } from './data-directory.js'
 import { type DirectoryLock, lockDirectory, unlocked } from './directory-lock.js'
@@ -16,6 +23,7 @@ import { PersistQueue } from './persist-queue.js'
 import { recover, type Recovered, type Recovery } from './recovery.js'
 import { SegmentAllocator } from './segment-allocator.js'
 import { SnapshotSaver } from './snapshot-saver.js'
+import { SnapshotTransfer } from './snapshot-transfer.js'
 import type { StorageContext } from './storage-context.js'
 import { nodeTimers, type Timers } from './timers.js'
 import { Wal } from './wal.js'
@@ -31,6 +39,14 @@ export interface Storage {
    * in any case. `givenUp` is called instead of `done` when the disk is full.
    */
   saveSnapshot(view: SnapshotView, done: (zxid: Zxid) => void, givenUp?: () => void): void
+  /** Reads a piece of a saved snapshot; `done` gets null when there is no such snapshot. */
+  readSnapshot(effect: ReadSnapshot, done: (piece: SnapshotPiece | null) => void): void
+  /**
+   * Stores a piece of a snapshot of another server, and installs the whole after the last one:
+   * whoever recovers the directory then finds it and nothing of what was there before. `done` gets
+   * false when the disk is full or the snapshot is not whole.
+   */
+  storeSnapshot(effect: StoreSnapshot, done: (ok: boolean) => void): void
   /** Waits for what is in flight, writes the end marks, releases the lock. */
   close(): Promise<void>
 }
@@ -126,12 +142,20 @@ class DirectoryStorage implements Storage {
     this.#parts().snapshots.save({ view, done, givenUp })
   }
 
+  readSnapshot(effect: ReadSnapshot, done: (piece: SnapshotPiece | null) => void): void {
+    this.#parts().transfer.read(effect, done)
+  }
+
+  storeSnapshot(effect: StoreSnapshot, done: (ok: boolean) => void): void {
+    this.#parts().transfer.store(effect, done)
+  }
+
   async close(): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
     const open = this.#open
     if (open !== null) {
-      const { queue, snapshots, wal, pieces } = open
+      const { queue, snapshots, wal, pieces, transfer } = open
       const { died } = this.#space
       this.#space.giveUp()
       const ended = new Promise<void>((resolve) => {
@@ -139,7 +163,8 @@ class DirectoryStorage implements Storage {
         queue.whenIdle(() => wal.writeEndMark(() => wal.writeEndMark(resolve)))
       })
       await Promise.race([ended, died])
-      await Promise.race([Promise.all([snapshots.stop(), pieces.settle()]), died])
+      const settled = [snapshots.stop(), pieces.settle(), transfer.settle()]
+      await Promise.race([Promise.all(settled), died])
       await wal.close()
     }
     await this.#lock.release()
@@ -168,7 +193,9 @@ class DirectoryStorage implements Storage {
       (hardState) => writeHardState(files, directory, hardState),
       () => snapshots.startIfDurable(),
     )
-    return { wal, queue, snapshots, pieces: new LogPieces(context, wal) }
+    const pieces = new LogPieces(context, wal)
+    const transfer = new SnapshotTransfer(context, space, snapshots, wal.generation)
+    return { wal, queue, snapshots, pieces, transfer }
   }
 }
 
@@ -177,6 +204,7 @@ interface OpenParts {
   readonly queue: PersistQueue
   readonly snapshots: SnapshotSaver
   readonly pieces: LogPieces
+  readonly transfer: SnapshotTransfer
 }
 
 const noop = (): void => undefined

@@ -162,17 +162,6 @@ t.test('STREAM-6 what is purged while it is read is one gap from there', async (
   t.same(told(watcher), changes(1, last + 1, last + 1), 'it goes on behind it')
 })
 
-t.test('STREAM-6 a txn that was seen in part counts as lost when it is purged', async (t) => {
-  const { kit, watcher, writer, zxid } = scene(0)
-  write(writer, 400, new Uint8Array(5_000))
-  kit.isLogHeld = true
-  watcher.ok(watch('/a', { from: position(zxid + 2, 0) }))
-  kit.purgeLog(zxid + 3)
-  kit.releaseReads()
-  const last = zxid + 400
-  t.same(told(watcher), [`#1 gap ${zxid + 1}..${last}`, `#1 caughtUp ${last}`])
-})
-
 t.test('STREAM-13 what the log gives is judged by the ACL of its time', async (t) => {
   const { watcher, writer, zxid } = scene(0)
   writer.ok(setData('/a', data))

@@ -1,6 +1,7 @@
+import { digestAlgorithm, limits, type ServerId } from '@conclave/protocol'
 import type { PeerFrame, PeerFrameOf, Txn } from '@conclave/protocol/peer'
-import type { Persist } from '#server/core/effect.js'
-import type { LinkId, Ticket } from '#server/core/input.js'
+import type { Effect, Persist } from '#server/core/effect.js'
+import type { LinkId, SnapshotTicket, Ticket } from '#server/core/input.js'
 import { Zab } from '#server/core/zab/zab.js'
 import * as kit from './zab-kit.js'
 
@@ -14,32 +15,47 @@ export interface BenchOptions {
   readonly acceptedEpoch?: number
   readonly acceptedFrom?: number
   readonly lastApplied?: number
+  readonly voters?: readonly number[]
+  readonly observers?: readonly number[]
+  readonly bootstrap?: boolean
 }
 
 /** Server 1 of three, driven by frames that a test writes by hand for servers 2 and 3. */
 export class Bench {
   readonly zab: Zab
   readonly log: MemoryLog
+  readonly reader = new kit.HandReader()
   /** What the host was told since the last look. */
   readonly #said: string[] = []
+  /** Learners that left, or joined anew. */
+  readonly lost: ServerId[] = []
   readonly persists: Persist[] = []
+  /** What was asked of the disk about snapshots, and to restart. */
+  readonly #snapshots: SnapshotEffect[] = []
   readonly #sent: [to: number, frame: PeerFrame][] = []
   #nowMs = 0
 
-  constructor({ txns = [], firstHeld = 1, lastApplied = 0, ...state }: BenchOptions = {}) {
+  constructor({ txns = [], firstHeld = 1, lastApplied = 0, ...options }: BenchOptions = {}) {
+    const { voters: ids = voters, observers = [], bootstrap = false, ...state } = options
     this.log = new kit.MemoryLog(txns, firstHeld)
     this.zab = new Zab(
-      kit.configOf(1, voters),
+      kit.configOf(1, ids, { observers: observers.map(kit.server), bootstrap }),
       {
-        hardState: kit.hardStateOf(1, voters, state),
+        hardState: kit.hardStateOf(1, ids, state),
         epochs: kit.epochsOf(txns),
         lastApplied: kit.zxid(lastApplied),
       },
       this.log,
+      this.reader,
       {
         apply: (txn) => this.#said.push(`apply ${txn.zxid}`),
         roundConfirmed: (round) => this.#said.push(`round ${round}`),
         roleChanged: (role, epoch, leader) => this.#said.push(`${role} ${epoch} ${leader}`),
+        snapshotWanted: () => this.#said.push('snapshot wanted'),
+        resync: () => this.#said.push('resync'),
+        asked: (from, frame) => this.#said.push(`asked by ${from}: ${frame.asks.length}`),
+        answered: (frame) => this.#said.push(`answered ${frame.answers.length}`),
+        learnerLost: (learner) => this.lost.push(learner),
         trace: (trace) => {
           if (trace.trace === 'peerRefused') this.#said.push(`refused ${trace.from}: ${trace.why}`)
         },
@@ -75,9 +91,23 @@ export class Bench {
     }
   }
 
+  /** The event loop stands still, then ticks. */
+  stall(durationMs: number): void {
+    this.#nowMs += durationMs
+    this.zab.tick(this.#nowMs)
+    this.drain()
+  }
+
   drain(): void {
+    do this.drainOnce()
+    while (this.zab.hasOutput)
+  }
+
+  /** One turn of the event loop. */
+  drainOnce(): void {
     for (const effect of this.zab.drain()) {
       if (effect.effect === 'persist') this.persists.push(effect)
+      if (isOfSnapshots(effect)) this.#snapshots.push(effect)
       if (effect.effect !== 'sendPeer') continue
       for (const frame of effect.frames) this.#sent.push([effect.to, frame])
     }
@@ -92,6 +122,31 @@ export class Bench {
 
   said(): readonly string[] {
     return this.#said.splice(0)
+  }
+
+  /** What was asked of the disk about snapshots since the last look. */
+  snapshots(): readonly SnapshotEffect[] {
+    return this.#snapshots.splice(0)
+  }
+
+  /** Answers a readSnapshot effect with as much as a piece may have. */
+  givePiece(
+    ticket: number,
+    piece: Partial<Record<'zxid' | 'offset' | 'size', number>> | null,
+  ): void {
+    const { zxid = 0, offset = 0, size = 0 } = piece ?? {}
+    const bytes = new Uint8Array(Math.min(size - offset, limits.snapshotPieceBytes))
+    this.zab.snapshotPiece({
+      input: 'snapshotPiece',
+      ticket: ticket as SnapshotTicket,
+      piece: piece === null ? null : { zxid: kit.zxid(zxid), offset, size, bytes },
+    })
+    this.drain()
+  }
+
+  stored(ticket: number, ok = true): void {
+    this.zab.snapshotStored({ input: 'snapshotStored', ticket: ticket as SnapshotTicket, ok })
+    this.drain()
   }
 
   /** What was sent to a peer since the last look, without notifications and heartbeats. */
@@ -128,6 +183,8 @@ export const notification = (
   currentEpoch: kit.epoch(has.currentEpoch ?? 0),
   lastZxid: kit.zxid(has.lastZxid ?? 0),
   rejoining: false,
+  bootstrap: false,
+  hasSpace: true,
 })
 
 /** A follower's side of the handshake, with join number 1 unless told otherwise. */
@@ -149,9 +206,10 @@ export const ackEpoch = (
   currentEpoch: kit.epoch(has.currentEpoch),
   last: { epoch: kit.epoch(has.last[0]), zxid: kit.zxid(has.last[1]) },
   rejoining: false,
+  bootstrap: false,
 })
 
-type ZxidFrame = 'diff' | 'newLeader' | 'ackNewLeader' | 'upToDate' | 'ack' | 'commit'
+type ZxidFrame = 'diff' | 'newLeader' | 'ackNewLeader' | 'upToDate' | 'ack' | 'commit' | 'synced'
 
 export const zxidFrame = (
   frame: ZxidFrame,
@@ -166,5 +224,37 @@ export const proposalFrame = (ofEpoch: number, txn: Txn, join = firstJoin): Peer
   join,
   txn,
 })
+
+export const heartbeat = (ofEpoch: number, committed: number, round = 1): PeerFrame => ({
+  frame: 'heartbeat',
+  epoch: kit.epoch(ofEpoch),
+  join: firstJoin,
+  committed: kit.zxid(committed),
+  round,
+})
+
+export const heartbeatAck = (
+  ofEpoch: number,
+  round: number,
+  hasSpace = true,
+  digest: readonly [zxid: number, digest: string] | null = null,
+): PeerFrame => ({
+  frame: 'heartbeatAck',
+  epoch: kit.epoch(ofEpoch),
+  join: firstJoin,
+  round,
+  hasSpace,
+  digest:
+    digest === null
+      ? null
+      : { zxid: kit.zxid(digest[0]), algorithm: digestAlgorithm, digest: digest[1] },
+})
+
+type SnapshotEffect = Extract<
+  Effect,
+  { readonly effect: 'readSnapshot' | 'storeSnapshot' | 'restart' }
+>
+const isOfSnapshots = (effect: Effect): effect is SnapshotEffect =>
+  ['readSnapshot', 'storeSnapshot', 'restart'].includes(effect.effect)
 
 type MemoryLog = kit.MemoryLog

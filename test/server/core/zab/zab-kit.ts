@@ -3,7 +3,7 @@ import { positionZero } from '@conclave/protocol'
 import type { EpochStart, HardState, Txn } from '@conclave/protocol/peer'
 import type { ReplicaConfig } from '#server/core/config.js'
 import type { Effect, Persist, SendPeer } from '#server/core/effect.js'
-import type { TxnLog } from '#server/core/zab/zab.js'
+import type { LogReader, TxnLog } from '#server/core/zab/zab.js'
 
 export const epoch = (value: number): Epoch => value as Epoch
 export const zxid = (value: number): Zxid => value as Zxid
@@ -37,6 +37,25 @@ export class MemoryLog implements TxnLog {
 
   get last(): LogPosition {
     return this.txns.at(-1) ?? positionZero
+  }
+}
+
+/** Pieces of the log come from it when the test says so. */
+export class HandReader implements LogReader {
+  readonly wanted: {
+    readonly after: Zxid
+    readonly take: (piece: readonly Txn[] | null) => void
+  }[] = []
+
+  read(after: Zxid, take: (piece: readonly Txn[] | null) => void): { cancel(): void } {
+    const want = { after, take }
+    this.wanted.push(want)
+    return { cancel: () => void this.wanted.splice(this.wanted.indexOf(want), 1) }
+  }
+
+  /** Answers the oldest question. */
+  give(piece: readonly Txn[] | null): void {
+    this.wanted.shift()?.take(piece)
   }
 }
 
@@ -76,16 +95,24 @@ export const hardStateOf = (
   serverId: server(serverId),
   voters: voters.map(server),
   rejoining: false,
+  generation: 0,
 })
 
-export const configOf = (serverId: number, voters: readonly number[]): ReplicaConfig => ({
+export const configOf = (
+  serverId: number,
+  voters: readonly number[],
+  change: Partial<Pick<ReplicaConfig, 'observers' | 'bootstrap'>> = {},
+): ReplicaConfig => ({
   serverId: server(serverId),
   voters: voters.map(server),
+  observers: [],
+  bootstrap: false,
   newEnsembleId: 'e'.repeat(32),
   historyBytesMax: 1_000_000,
   snapshotTxns: 1_000,
   sessionTimeoutMsMin: 1_000,
   sessionTimeoutMsMax: 60_000,
+  ...change,
 })
 
 export const persistOf = (effects: readonly Effect[]): Persist | undefined =>

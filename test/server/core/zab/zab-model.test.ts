@@ -1,8 +1,10 @@
 import t from 'tap'
 import { ZabModel } from './zab-model.js'
 
+t.setTimeout(120_000)
+
 t.test('ZAB-20 under random faults nothing committed is lost, afterwards all agree', async (t) => {
-  const coverage = { leaders: 0, truncated: 0, wiped: 0, rounds: 0 }
+  const coverage = { leaders: 0, truncated: 0, wiped: 0, rounds: 0, reads: 0 }
   for (let seed = 1; seed <= 300; seed++) {
     const model = new ZabModel(seed, seed % 3 === 0 ? 5 : 3)
     try {

@@ -1,9 +1,9 @@
 import type { ServerId, Zxid } from '@conclave/protocol'
-import { type PeerFrame, peerFrameSchema } from '@conclave/protocol/peer'
+import { type PeerFrame, peerFrameSchema, type Txn } from '@conclave/protocol/peer'
 import type { Persist } from '#server/core/effect.js'
 import type { LinkId } from '#server/core/input.js'
-import { Zab } from '#server/core/zab/zab.js'
-import { configOf, epochsOf, hardStateOf, MemoryLog, proposal, server } from './zab-kit.js'
+import { type LogReader, Zab } from '#server/core/zab/zab.js'
+import { configOf, epochsOf, hardStateOf, MemoryLog, proposal, server, zxid } from './zab-kit.js'
 import { check, type Observed, Observer } from './zab-observer.js'
 
 /** Small and fast: times in milliseconds, one step is 10 of them. */
@@ -12,8 +12,11 @@ const stepMs = 10
 interface Member extends Observed {
   zab: Zab | null
   readonly writes: { readonly persist: Persist; readonly doneMs: number }[]
+  readonly reads: { readonly after: Zxid; readonly take: Take; readonly doneMs: number }[]
   pausedUntilMs: number
 }
+
+type Take = Parameters<LogReader['read']>[1]
 
 interface Link {
   readonly link: LinkId
@@ -47,6 +50,7 @@ export class ZabModel {
       disk: { hardState: hardStateOf(id, ids), txns: [], commit: 0 },
       zab: null,
       writes: [],
+      reads: [],
       pausedUntilMs: 0,
       applied: 0,
       roundStarts: new Map(),
@@ -102,7 +106,7 @@ export class ZabModel {
 
   #start(member: Member): void {
     const { disk, id } = member
-    const log = new MemoryLog(disk.txns)
+    const log = new ForgetfulLog(disk.txns, () => member.applied)
     member.applied = 0
     for (const txn of disk.txns.slice(0, disk.commit)) this.observer.applied(member, txn)
     member.roundStarts.clear()
@@ -112,15 +116,32 @@ export class ZabModel {
       lastApplied: disk.commit as Zxid,
     }
     const config = configOf(id, disk.hardState.voters)
-    const zab: Zab = new Zab(config, recovery, log, {
+    member.reads.length = 0
+    const reader = this.#reader(member)
+    const zab: Zab = new Zab(config, recovery, log, reader, {
       apply: (txn) => this.observer.applied(member, txn),
       roleChanged: (role, epoch) => {
         if (role === 'leading') this.observer.established(epoch, log.txns)
       },
       roundConfirmed: (round) => this.observer.confirmed(member, zab.epoch, round),
+      snapshotWanted: () => undefined,
+      resync: () => undefined,
+      asked: () => undefined,
+      answered: () => undefined,
+      learnerLost: () => undefined,
       trace: () => undefined,
     })
     member.zab = zab
+  }
+
+  #reader({ reads }: Member): LogReader {
+    return {
+      read: (after, take) => {
+        const read = { after, take, doneMs: this.#nowMs + this.#delay() }
+        reads.push(read)
+        return { cancel: () => void reads.splice(reads.indexOf(read), 1) }
+      },
+    }
   }
 
   /** What was being written is lost, from a random point of the first write on. */
@@ -205,6 +226,11 @@ export class ZabModel {
       this.#write(member, persist, 1)
       if (this.#chance(0.8) || writes.length === 0) zab.persisted(persist.ticket)
     }
+    while ((member.reads[0]?.doneMs ?? Infinity) <= this.#nowMs) {
+      const { after, take } = member.reads.shift() as Member['reads'][number]
+      this.observer.coverage.reads += 1
+      take(member.disk.txns.slice(after, after + pieceTxns))
+    }
     if (this.#nowMs % 50 === 0) zab.tick(this.#nowMs)
     if (zab.role === 'leading' && this.#chance(0.3)) {
       this.#marks += 1
@@ -235,6 +261,27 @@ export class ZabModel {
     return items[Math.floor(this.#random() * items.length)] as T
   }
 }
+
+/** Memory keeps only the last few of what is applied and on the disk. */
+class ForgetfulLog extends MemoryLog {
+  readonly #applied: () => number
+
+  constructor(txns: readonly Txn[], applied: () => number) {
+    super(txns)
+    this.#applied = applied
+  }
+
+  override get(at: Zxid): Txn | undefined {
+    return at < this.firstZxid ? undefined : this.txns[at - 1]
+  }
+
+  override get firstZxid(): Zxid {
+    return zxid(Math.min(this.txns.length, Math.max(1, this.#applied() - heldTxns)))
+  }
+}
+
+const heldTxns = 5
+const pieceTxns = 3
 
 const mulberry = (seed: number) => (): number => {
   seed = (seed + 0x6d2b79f5) | 0

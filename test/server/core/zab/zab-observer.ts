@@ -21,7 +21,7 @@ export class Observer {
   readonly #established = new Set<Epoch>()
   /** By zxid, from 1 on. */
   readonly committed: Txn[] = []
-  readonly coverage = { leaders: 0, truncated: 0, wiped: 0, rounds: 0 }
+  readonly coverage = { leaders: 0, truncated: 0, wiped: 0, rounds: 0, reads: 0 }
 
   constructor(members: readonly Observed[]) {
     this.#members = members

@@ -16,15 +16,22 @@ const started = (txns: readonly Txn[] = [], currentEpoch = 0, lastApplied = 0) =
       lastApplied: kit.zxid(lastApplied),
     },
     new kit.MemoryLog(txns),
+    new kit.HandReader(),
     {
       apply: (txn) => said.push(`apply ${txn.zxid}`),
       roundConfirmed: (round) => said.push(`round ${round}`),
       roleChanged: (role, epoch, leader) => said.push(`${role} ${epoch} ${leader}`),
+      ...nobody,
+      snapshotWanted: () => undefined,
+      resync: () => undefined,
       trace: () => undefined,
     },
   )
   return { zab, said }
 }
+
+/** There are no other servers. */
+const nobody = { asked: () => undefined, answered: () => undefined, learnerLost: () => undefined }
 
 const persist = (effects: readonly Effect[]) => {
   const found = kit.persistOf(effects)
@@ -135,10 +142,14 @@ t.test('ZAB-6 a server that rejoins never takes part in a first election', async
       lastApplied: kit.zxid(0),
     },
     new kit.MemoryLog(),
+    new kit.HandReader(),
     {
       apply: () => undefined,
       roundConfirmed: () => undefined,
       roleChanged: () => undefined,
+      ...nobody,
+      snapshotWanted: () => undefined,
+      resync: () => undefined,
       trace: () => undefined,
     },
   )

@@ -3,7 +3,7 @@ import { epochAbove, judgeLeaderInfo, judgeOffers } from '#server/core/zab/disco
 import { compareCredentials } from '#server/core/zab/credentials.js'
 import { EpochTable } from '#server/core/zab/epoch-table.js'
 import { majority, quorumHighest } from '#server/core/zab/quorum.js'
-import { planSynchronization } from '#server/core/zab/synchronization.js'
+import { planAlignment } from '#server/core/zab/alignment.js'
 import { epoch, epochsOf, logOf, server, zxid } from './zab-kit.js'
 
 t.test('ZAB-27 a quorum is a majority, and has reached its lowest highest value', async (t) => {
@@ -40,18 +40,16 @@ t.test('ZAB-28 the epoch table tells the epoch of every record', async (t) => {
 })
 
 t.test('ZAB-10 how far a learner is cut, as a table', async (t) => {
-  const plan = (leader: readonly number[], learner: readonly [number, number], held = 1) => {
+  const plan = (leader: readonly number[], learner: readonly [number, number]) => {
     const log = logOf(...leader)
     const history = {
       last: log.at(-1) ?? { epoch: epoch(0), zxid: zxid(0) },
       epochs: new EpochTable(epochsOf(log)),
-      holdsAfter: (after: number) => after >= log.length || after + 1 >= held,
     }
-    const found = planSynchronization(history, { epoch: epoch(learner[0]), zxid: zxid(learner[1]) })
-    if (found.plan === 'snap') return 'snap'
-    return found.plan === 'diff'
-      ? `diff ${found.after}`
-      : `trunc ${found.after} of ${found.expectedEpoch}`
+    const found = planAlignment(history, { epoch: epoch(learner[0]), zxid: zxid(learner[1]) })
+    return found.frame === 'diff'
+      ? `diff ${found.zxid}`
+      : `trunc ${found.zxid} of ${found.expectedEpoch}`
   }
   t.equal(plan([], [0, 0]), 'diff 0')
   t.equal(plan([], [1, 3]), 'trunc 0 of 0')
@@ -60,9 +58,7 @@ t.test('ZAB-10 how far a learner is cut, as a table', async (t) => {
   t.equal(plan([1, 1, 2, 2, 4], [2, 3]), 'diff 3')
   t.equal(plan([1, 1, 2, 2, 4], [4, 7]), 'trunc 5 of 4')
   t.equal(plan([1, 1, 2, 2, 4], [1, 4]), 'trunc 2 of 1')
-  t.equal(plan([1, 1, 2, 2, 4], [1, 1], 3), 'snap')
-  t.equal(plan([1, 1, 2, 2, 4], [1, 2], 3), 'diff 2')
-  t.equal(plan([1, 1, 2, 2, 4], [4, 5], 9), 'diff 5')
+  t.equal(plan([1, 1, 2, 2, 4], [4, 5]), 'diff 5')
 })
 
 t.test('ZAB-29 who may lead is decided by currentEpoch, then zxid, then id', async (t) => {
@@ -81,7 +77,7 @@ t.test('ZAB-29 who may lead is decided by currentEpoch, then zxid, then id', asy
 })
 
 t.test('ZAB-12 whether offers are enough to lead, as a table', async (t) => {
-  const old = { currentEpoch: epoch(2), lastZxid: zxid(5), rejoining: false }
+  const old = { currentEpoch: epoch(2), lastZxid: zxid(5), rejoining: false, bootstrap: false }
   const empty = { ...old, lastZxid: zxid(0) }
   const fresh = { ...empty, currentEpoch: epoch(0) }
   const rejoining = { ...fresh, rejoining: true }
@@ -94,6 +90,17 @@ t.test('ZAB-12 whether offers are enough to lead, as a table', async (t) => {
   t.equal(judgeOffers([fresh, rejoining, fresh]), 'tooFew')
   t.equal(judgeOffers([fresh]), 'founding')
   t.equal(judgeOffers([old]), 'quorum')
+})
+
+t.test('ZAB-34 a majority that is told that the ensemble is new may found it', async (t) => {
+  const told = { currentEpoch: epoch(0), lastZxid: zxid(0), rejoining: false, bootstrap: true }
+  const untold = { ...told, bootstrap: false }
+  t.equal(judgeOffers([told, told, undefined]), 'founding')
+  t.equal(judgeOffers([told, undefined, undefined]), 'tooFew')
+  t.equal(judgeOffers([told, untold, undefined]), 'tooFew')
+  t.equal(judgeOffers([told, untold, untold]), 'founding', 'all of them need not be told')
+  t.equal(judgeOffers([told, { ...told, rejoining: true }, undefined]), 'tooFew')
+  t.equal(judgeOffers([told, { ...told, currentEpoch: epoch(1) }, undefined]), 'tooFew')
 })
 
 t.test('ZAB-18 what a learner answers to a leaderInfo, as a table', async (t) => {
