@@ -92,10 +92,20 @@ export class Client extends TreeOperations implements AsyncDisposable {
    * Until when the session is certainly alive, in ms of `performance.now()`; null in the final
    * states. The danger: past it the servers may have given what this client holds to another.
    *
-   * @example const isSafe = performance.now() < (client.deadline ?? 0)
+   * @example console.log(`safe for ${(client.deadline ?? 0) - performance.now()} ms more`)
    */
   get deadline(): number | null {
     return this.#runner.machine.state.deadline
+  }
+
+  /**
+   * Whether {@link deadline} still lies ahead, by the clock of this moment: true even while
+   * suspended, false as soon as it has passed, though a process that stood still was not told yet.
+   *
+   * @example if (client.isSafe) act()
+   */
+  get isSafe(): boolean {
+    return this.#runner.isSafe
   }
 
   /**

@@ -97,7 +97,7 @@ t.test('SDK-22 watches are set again before anything else is sent again', async 
   const frames = sent(kit.attach(90))
   t.match(opsOf(frames), [
     { op: 'rearmWatches', fromZxid: 22, data: ['/a', '/c'], exists: ['/b'], child: [] },
-    { op: 'watch', path: '/s', from: null },
+    { op: 'watch', path: '/s', from: at(10, whole) },
     { op: 'setData' },
   ])
   t.strictSame(
@@ -224,6 +224,20 @@ t.test('SDK-24 a stream never answered starts anew, before the calls behind it',
   kit.give(stream('s'), submit('w', set()))
   kit.lose()
   t.strictSame(brief(kit.attach()), ['3 watch 1/0', '2 setData 1/0'])
+})
+
+t.test('SDK-24 a stream whose first answer is lost begins where it was asked for', async (t) => {
+  const kit = new MachineKit()
+  kit.attach()
+  kit.give(submit('r', read()))
+  kit.hear(readDone(1, 45))
+  t.strictSame(fromOf(kit.give(stream('s'))), [[1, null]])
+  kit.lose()
+  t.strictSame(fromOf(kit.attach()), [[2, at(45, whole)]])
+  t.match(kit.hear(done(3, 'watch', { position: at(45, whole) }, 50), events(2, [46, 0])), [
+    { item: { item: 'opened', position: at(45, whole) } },
+    { item: { item: 'event', position: at(46, 0) } },
+  ])
 })
 
 t.test('SDK-25 replies and pongs move a stream on once it has caught up', async (t) => {

@@ -8,6 +8,8 @@ import { startTestServer, tempDirectory } from '../support/server-kit.js'
 
 const program = `
 import { type Client, connect, json, NodeExistsError, ref } from '@conclave/client'
+import { Election } from '@conclave/client/recipes'
+import { Mutex } from '@conclave/client/recipes/mutex'
 
 interface Config { readonly shards: number }
 declare const process: { readonly argv: readonly string[]; exitCode: number }
@@ -29,7 +31,10 @@ const use = async (client: Client): Promise<void> => {
   for await (const name of client.list('/')) names.push(name)
   const again: unknown = await client.create(path).catch((error: unknown) => error)
   const code = again instanceof NodeExistsError ? again.code : 'none'
-  console.log([type, job, latest, names.length, code, typeof wrong].join(' '))
+  await using lock = await new Mutex(client, '/locks/a').acquire()
+  const token: number = await new Election(client, '/leader').lead(({ token }) => token)
+  const isLater: boolean = token > lock.token
+  console.log([type, job, latest, names.length, code, typeof wrong, isLater].join(' '))
 }
 
 await using client = await connect(process.argv[2] ?? '')
@@ -73,7 +78,7 @@ t.test('SDK-58 the package installs on its own, type-checks and runs', async (t)
   const flags = '--strict --target es2022 --module nodenext --lib es2023,esnext.disposable,dom'
   await run(process.execPath, [tsc, ...flags.split(' '), '--types', '', 'app.ts'], { cwd: app })
   const { stdout } = await run(process.execPath, ['app.js', server.url], { cwd: app })
-  t.equal(stdout, 'dataChanged /j-0000000001 /latest 3 nodeExists number\n')
+  t.equal(stdout, 'dataChanged /j-0000000001 /latest 3 nodeExists number true\n')
   const client = join(app, 'node_modules', '@conclave', 'client')
   t.strictSame(readdirSync(join(client, 'node_modules', '@conclave')), ['protocol'])
   const files = readdirSync(client, { recursive: true }).map(String)

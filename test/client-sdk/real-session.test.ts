@@ -127,7 +127,7 @@ t.test('SDK-10 SDK-42 an aborted create that ran is deleted again', async (t) =>
   const client = await connectTo(t, proxy.address)
   for (const abort of ['signal', 'timeout'] as const) {
     const made = await other.exists('/a', { watch: true })
-    proxy.hold()
+    proxy.hold('toClient')
     const controller = new AbortController()
     const reason = new Error('enough')
     const wait = abort === 'signal' ? { signal: controller.signal } : { timeoutMs: 300 }
@@ -139,7 +139,7 @@ t.test('SDK-10 SDK-42 an aborted create that ran is deleted again', async (t) =>
     const error = await creating
     if (abort === 'signal') t.equal(error, reason)
     else t.match(error, { name: 'TimeoutError' })
-    proxy.release()
+    proxy.heal()
     t.match(await gone.changed, { type: 'deleted' })
   }
   const read = await rejection(client.get('/', { signal: AbortSignal.abort(new Error('no')) }))

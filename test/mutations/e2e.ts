@@ -1,6 +1,7 @@
 import type { Mutation } from './mutation.js'
 
 const kill = 'test/dist/e2e/kill.test.js'
+const ensemble = 'test/dist/e2e/ensemble.test.js'
 const raw = 'test/dist/e2e/raw-protocol.test.js'
 const rawSession = 'test/dist/e2e/raw-session.test.js'
 const page = 'test/dist/e2e/protocol-page.test.js'
@@ -185,5 +186,36 @@ export const mutations: readonly Mutation[] = [
     before: 'childrenCreated.set(parent, ordinal + 1)\n    pzxid.set(parent, zxid)',
     after: 'childrenCreated.set(parent, ordinal + 1)\n    if (ordinal < 0) pzxid.set(parent, zxid)',
     test: kill,
+  },
+  {
+    // A majority is not enough.
+    rule: 'E2E-9',
+    file: 'server/src/core/zab/quorum.ts',
+    before: 'Math.floor(voters / 2) + 1',
+    after: 'voters',
+    test: ensemble,
+  },
+  {
+    rule: 'E2E-10',
+    file: 'server/src/core/pipeline/leadership.ts',
+    before: 'this.#expiry.add(session.sessionId, session.sessionTimeoutMs)',
+    after: 'this.#expiry.add(session.sessionId, session.sessionTimeoutMs / 1_000)',
+    test: ensemble,
+  },
+  {
+    // Two leaders at once can each commit alone.
+    rule: 'E2E-11',
+    file: 'server/src/core/zab/quorum.ts',
+    before: 'Math.floor(voters / 2) + 1',
+    after: 'Math.floor(voters / 2)',
+    test: ensemble,
+  },
+  {
+    // Less than a majority is enough.
+    rule: 'E2E-12',
+    file: 'server/src/core/zab/quorum.ts',
+    before: 'Math.floor(voters / 2) + 1',
+    after: 'Math.floor(voters / 2)',
+    test: ensemble,
   },
 ]

@@ -168,8 +168,15 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SDK-24',
     file: 'client-sdk/src/session/streams.ts',
-    before: 'recursive, withDetail, from: position }',
-    after: 'recursive, withDetail, from: position?.zxid === 0 ? position : null }',
+    before: 'from: position ?? askedAt }',
+    after: 'from: position }',
+    test: 'test/dist/client-sdk/machine-watches.test.js',
+  },
+  {
+    rule: 'SDK-24',
+    file: 'client-sdk/src/session/streams.ts',
+    before: 'from: position ?? askedAt }',
+    after: 'from: position?.zxid === 0 ? position : null }',
     test: 'test/dist/client-sdk/machine-watches.test.js',
   },
   {

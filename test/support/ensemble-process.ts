@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { writeEnsembleConfig } from './ensemble-config.js'
+import type { ServerOptions } from '#server/main.js'
+import { type ConfiguredServer, writeEnsembleConfig } from './ensemble-config.js'
 import { repositoryRoot } from './repository.js'
 
 /** What `/status` says of a server. */
@@ -12,43 +13,68 @@ export interface ProcessStatus {
   readonly role: 'looking' | 'following' | 'leading'
   readonly epoch: number
   readonly zxid: number
+  /** What it knows to be committed and has not applied. */
+  readonly lag: number
   readonly ensembleId: string | null
 }
+
+export type EnsembleSettings = Pick<ServerOptions, 'snapshotTxns' | 'segmentBytes'>
 
 /** An ensemble of `conclave serve --config`, each server a process that can be killed or paused. */
 export class EnsembleProcess implements AsyncDisposable {
   readonly directory: string
-  readonly #config: string
   readonly #children = new Map<number, ChildProcess>()
-  readonly #places: readonly Place[]
+  readonly #servers: readonly ConfiguredServer[]
+  readonly #settings: EnsembleSettings
+  readonly #detours = new Map<string, number>()
 
-  constructor(count: number) {
+  constructor(count: number, settings: EnsembleSettings = {}) {
     this.directory = mkdtempSync(join(tmpdir(), 'conclave-processes-'))
-    this.#config = writeEnsembleConfig(this.directory, count).config
-    const written = JSON.parse(readFileSync(this.#config, 'utf8')) as { servers: readonly Place[] }
-    this.#places = written.servers
+    this.#settings = settings
+    this.#servers = writeEnsembleConfig(this.directory, count).servers
   }
 
   get ids(): readonly number[] {
-    return this.#places.map(({ id }) => id)
+    return this.#servers.map(({ id }) => id)
+  }
+
+  get running(): readonly number[] {
+    return [...this.#children.keys()]
+  }
+
+  server(id: number): ConfiguredServer {
+    const server = this.#servers.find((each) => each.id === id)
+    if (server === undefined) throw new Error(`there is no server ${id}`)
+    return server
+  }
+
+  dataOf(id: number): string {
+    return join(this.directory, `server-${id}`)
+  }
+
+  /** From its next start on, a server finds another one at this port. */
+  detour(from: number, to: number, peerPort: number): void {
+    this.#detours.set(`${from}>${to}`, peerPort)
   }
 
   /** What clients connect to: one server, or all. */
   url(id?: number): string {
-    const places = this.#places.filter((place) => id === undefined || place.id === id)
+    const places = id === undefined ? this.#servers : [this.server(id)]
     return `conclave://${places.map(({ host, clientPort }) => `${host}:${clientPort}`).join(',')}`
   }
 
   start(id: number): void {
     if (this.#children.has(id)) throw new Error(`server ${id} runs already`)
     const program = join(repositoryRoot, 'server', 'bin', 'conclave.js')
-    const words = ['serve', '--config', this.#config, '--server-id', String(id)]
-    const data = join(this.directory, `server-${id}`)
+    const data = this.dataOf(id)
+    const words = ['serve', '--config', this.#writeConfig(id), '--server-id', String(id)]
+    // Should this process be killed its servers end too.
+    const until = '--until-input-ends'
     // Not a pipe: a server whose log nobody reads would wait for its reader.
     const log = openSync(this.#logOf(id), 'a')
-    const child = spawn(process.execPath, [program, ...words, '--data', data], {
+    const child = spawn(process.execPath, [program, ...words, '--data', data, until], {
       env: { PATH: process.env['PATH'], HOME: this.directory },
-      stdio: ['ignore', 'ignore', log],
+      stdio: ['pipe', 'ignore', log],
     })
     closeSync(log)
     this.#children.set(id, child)
@@ -80,9 +106,9 @@ export class EnsembleProcess implements AsyncDisposable {
 
   /** Null when it does not answer. */
   async status(id: number): Promise<ProcessStatus | null> {
-    const place = this.#places.find((each) => each.id === id)
+    const { host, adminPort } = this.server(id)
     try {
-      const answer = await fetch(`http://${place?.host}:${place?.adminPort}/status`, {
+      const answer = await fetch(`http://${host}:${adminPort}/status`, {
         signal: AbortSignal.timeout(1_000),
       })
       return (await answer.json()) as ProcessStatus
@@ -116,14 +142,18 @@ export class EnsembleProcess implements AsyncDisposable {
     rmSync(this.directory, { recursive: true, force: true })
   }
 
+  #writeConfig(id: number): string {
+    const config = join(this.directory, `ensemble-${id}.json`)
+    const servers = this.#servers.map((server) => ({
+      ...server,
+      peerPort: this.#detours.get(`${id}>${server.id}`) ?? server.peerPort,
+    }))
+    const secretFile = './secret'
+    writeFileSync(config, JSON.stringify({ servers, secretFile, ...this.#settings }))
+    return config
+  }
+
   #logOf(id: number): string {
     return join(this.directory, `server-${id}.log`)
   }
-}
-
-interface Place {
-  readonly id: number
-  readonly host: string
-  readonly clientPort: number
-  readonly adminPort: number
 }

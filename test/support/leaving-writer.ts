@@ -11,12 +11,18 @@ export class LeavingWriter {
   readonly #root: string
   #isLeaving = false
 
+  /** Goes with the session. */
+  get ephemeral(): string {
+    return `${this.#root}-alive`
+  }
+
   /** Its session has a znode of its own, and ephemerals that must go with it. */
   static async join(url: string, name: string): Promise<LeavingWriter> {
     const spy = new WireSpy({ sent: noop, arriving: noop, arrived: noop })
     const client = await spy.connect(url, sessionTimeoutMs)
     const writer = new LeavingWriter(client, spy, `/${name}`)
     writer.#tell(client.create(`/${name}`)).catch(noop)
+    await writer.#tell(client.create(writer.ephemeral, null, { kind: 'ephemeral' }))
     for (let i = 0; i < inFlight; i++) void writer.#write(i)
     return writer
   }

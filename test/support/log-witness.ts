@@ -70,16 +70,8 @@ export class LogWitness {
     return writes
   }
 
-  /** The state that all of the log gives, txn by txn from the first. */
   replay(): ReplicatedState {
-    const state = new ReplicatedState()
-    state.plant()
-    for (let zxid = 1; zxid <= this.txns.size; zxid++) {
-      const txn = this.txns.get(zxid)
-      if (txn === undefined) throw new Error(`the log has ${this.txns.size} txns, but no ${zxid}`)
-      state.apply(txn)
-    }
-    return state
+    return replayed(this.txns)
   }
 
   async #read(folder: string): Promise<{ readonly isNewestEmpty: boolean }> {
@@ -100,6 +92,18 @@ export class LogWitness {
     if (known === undefined) this.txns.set(txn.zxid, txn)
     else if (!isDeepStrictEqual(known, txn)) this.faults.push(`txn ${txn.zxid} has changed`)
   }
+}
+
+/** The state that all of a log gives, txn by txn from the first. */
+export const replayed = (txns: ReadonlyMap<number, Txn>): ReplicatedState => {
+  const state = new ReplicatedState()
+  state.plant()
+  for (let zxid = 1; zxid <= txns.size; zxid++) {
+    const txn = txns.get(zxid)
+    if (txn === undefined) throw new Error(`the log has ${txns.size} txns, but no ${zxid}`)
+    state.apply(txn)
+  }
+  return state
 }
 
 /** The state that a server would start from: the newest snapshot and the log behind it. */

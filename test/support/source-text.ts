@@ -82,6 +82,7 @@ const packageEntries: Readonly<Record<string, string>> = {
   '@conclave/protocol/peer': 'protocol/src/peer/index.ts',
   '@conclave/protocol/codec': 'protocol/src/codec/index.ts',
   '@conclave/client': 'client-sdk/src/index.ts',
+  '@conclave/client/recipes': 'client-sdk/src/recipes/index.ts',
   '@conclave/server': 'server/src/main.ts',
   '@conclave/server/core': 'server/src/core/replica.ts',
   '@conclave/server/storage': 'server/src/runtime/storage/index.ts',

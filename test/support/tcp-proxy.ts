@@ -1,45 +1,63 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import type { Test } from 'tap'
+import type { Owner } from './wire-socket.js'
 
-/** Stands between clients and a server on loopback, and can be a bad network. */
+/** Which way bytes go: to the one who dialled, or to the server. */
+export type Direction = 'toClient' | 'toServer'
+
+/** Stands between clients, or other servers, and a server on loopback, and can be a bad network. */
 export interface TcpProxy {
-  /** `127.0.0.1:port` */
+  readonly port: number
+  /** `host:port` */
   readonly address: string
   /** Cuts all connections; new ones are cut at once until {@link heal}. */
   part(): void
   /** Cuts all connections; new ones are let through. */
   cut(): void
+  /** What goes this way does not arrive until {@link heal}, nor does the end of a connection. */
+  hold(direction: Direction): void
+  /** All that arrives comes so much later, in its order, until {@link heal}. */
+  delay(delayMs: number): void
   heal(): void
-  /** What the server says does not arrive until {@link release}. */
-  hold(): void
-  release(): void
 }
 
-export const startProxy = async (t: Test, port: number): Promise<TcpProxy> => {
-  const proxy = new Proxy(port)
+/** @param host of the server, and of the proxy */
+export const startProxy = async (t: Owner, port: number, host = '127.0.0.1'): Promise<TcpProxy> => {
+  const proxy = new Proxy(host, port)
   t.teardown(() => proxy.stop())
   await proxy.start()
   return proxy
 }
 
+interface Link {
+  readonly near: Socket
+  readonly far: Socket
+}
+
 class Proxy implements TcpProxy {
+  readonly #host: string
   readonly #port: number
   readonly #listener: Server
-  readonly #links = new Set<{ readonly near: Socket; readonly far: Socket }>()
+  readonly #links = new Set<Link>()
+  readonly #held = new Set<Direction>()
   #isParted = false
-  #isHolding = false
+  #delayMs = 0
 
-  constructor(port: number) {
+  constructor(host: string, port: number) {
+    this.#host = host
     this.#port = port
     this.#listener = createServer((near) => this.#accept(near))
   }
 
+  get port(): number {
+    return (this.#listener.address() as AddressInfo).port
+  }
+
   get address(): string {
-    return `127.0.0.1:${(this.#listener.address() as AddressInfo).port}`
+    return `${this.#host}:${this.port}`
   }
 
   async start(): Promise<void> {
-    await new Promise<void>((resolve) => this.#listener.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => this.#listener.listen(0, this.#host, resolve))
   }
 
   stop(): void {
@@ -59,18 +77,23 @@ class Proxy implements TcpProxy {
     }
   }
 
+  hold(direction: Direction): void {
+    this.#held.add(direction)
+    for (const link of this.#links) sourceOf(link, direction).pause()
+  }
+
+  delay(delayMs: number): void {
+    this.#delayMs = delayMs
+  }
+
   heal(): void {
     this.#isParted = false
-  }
-
-  hold(): void {
-    this.#isHolding = true
-    for (const { far } of this.#links) far.pause()
-  }
-
-  release(): void {
-    this.#isHolding = false
-    for (const { far } of this.#links) far.resume()
+    this.#delayMs = 0
+    this.#held.clear()
+    for (const { near, far } of this.#links) {
+      near.resume()
+      far.resume()
+    }
   }
 
   #accept(near: Socket): void {
@@ -79,14 +102,12 @@ class Proxy implements TcpProxy {
       near.resetAndDestroy()
       return
     }
-    const far = connect({ host: '127.0.0.1', port: this.#port })
+    const far = connect({ host: this.#host, port: this.#port })
     const link = { near, far }
     this.#links.add(link)
     far.on('error', () => near.destroy())
-    near.on('data', (bytes) => far.write(bytes))
-    far.on('data', (bytes) => near.write(bytes))
-    near.on('end', () => far.end())
-    far.on('end', () => near.end())
+    this.#carry(near, far)
+    this.#carry(far, near)
     for (const socket of [near, far]) {
       socket.on('close', () => {
         this.#links.delete(link)
@@ -94,6 +115,26 @@ class Proxy implements TcpProxy {
         far.destroy()
       })
     }
-    if (this.#isHolding) far.pause()
+    for (const direction of this.#held) sourceOf(link, direction).pause()
+  }
+
+  #carry(from: Socket, to: Socket): void {
+    const underway: (Buffer | null)[] = []
+    const arrive = (): void => {
+      const bytes = underway.shift() ?? null
+      if (to.destroyed) return
+      if (bytes === null) to.end()
+      else to.write(bytes)
+    }
+    const leave = (bytes: Buffer | null): void => {
+      underway.push(bytes)
+      if (this.#delayMs > 0 || underway.length > 1) setTimeout(arrive, this.#delayMs)
+      else arrive()
+    }
+    from.on('data', leave)
+    from.on('end', () => leave(null))
   }
 }
+
+const sourceOf = ({ near, far }: Link, direction: Direction): Socket =>
+  direction === 'toClient' ? far : near

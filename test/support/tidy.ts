@@ -26,7 +26,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   core: [...protocolRooms, ...coreRooms],
   runtime: [...protocolRooms, 'protocol/codec', 'core', ...coreRooms],
   main: [...protocolRooms, 'core', ...coreRooms, 'runtime'],
-  cli: [...protocolRooms, 'client', 'runtime', 'main'],
+  cli: [...protocolRooms, 'client', 'client/recipes', 'runtime', 'main'],
 }
 
 const mayImportPackages: Readonly<Record<string, readonly string[]>> = {

@@ -13,7 +13,7 @@ export interface WireEnd {
 }
 
 /** Who ends what he has opened. */
-export type Owner = { teardown(end: () => void): void }
+export type Owner = { teardown(end: () => unknown): void }
 
 /** A TCP connection that says anything at all, and reads what a WebSocket server answers. */
 export class WireSocket {

@@ -61,12 +61,12 @@ export const broadcastBugs: readonly Bug[] = [
   },
   {
     bug: 'Zab TLA+ 1',
-    story: 'a proposal made while a learner joins is not sent to it',
-    rule: 'ZAB-10',
-    test: 'test/dist/server/core/zab/zab-leader.test.js',
-    file: `${zab}/leader.ts`,
-    before: 'learner.advance()\n    return txn',
-    after: 'if (learner.toldCommitted !== null) learner.advance()\n    return txn',
+    story: 'a learner is told that it has all while proposals are still to be sent to it',
+    rule: 'ZAB-30',
+    test: 'test/dist/server/core/zab/zab-synchronization.test.js',
+    file: `${zab}/learner-handler.ts`,
+    before: 'const isDue = feed.isCaughtUp && ',
+    after: 'const isDue = feed.sentZxid >= 0 && ',
   },
   {
     bug: 'ZOOKEEPER-1653',

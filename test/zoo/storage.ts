@@ -48,15 +48,6 @@ export const storageBugs: readonly Bug[] = [
     after: 'const temporary = within(directory, name)',
   },
   {
-    bug: 'ZOOKEEPER-582 log',
-    story: 'the epochs that only the snapshot knows are forgotten',
-    rule: 'DISK-20',
-    file: `${storage}/recovery.ts`,
-    before: 'epochs: chosen?.file.header.epochs ?? [],',
-    after: 'epochs: [],',
-    test: `${tests}/snapshot.test.js`,
-  },
-  {
     bug: 'etcd#13766 log',
     story: 'what the snapshot holds is applied once more from the log',
     rule: 'DISK-10',

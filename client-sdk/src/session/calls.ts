@@ -124,9 +124,9 @@ export class Calls<Token> {
     if (state === 'live') this.#requests.submit(newRequest('unwatch', { op: 'unwatch', streamId }))
   }
 
-  attach(ensembleId: string): void {
+  attach({ ensembleId, zxid }: Pick<ServerFrameOf<'connected'>, 'ensembleId' | 'zxid'>): void {
     this.#fault = null
-    this.#streams.attached(ensembleId)
+    this.#streams.attached(ensembleId, zxid)
     this.#phase = 'authenticating'
     for (const { user, password, scheme } of this.#identities) {
       this.#enqueue(

@@ -222,7 +222,7 @@ export class SessionMachine<Token> {
     this.#liveness.attached(frame.sessionTimeoutMs, link.sentMs)
     const { serverId, role, epoch } = frame
     this.#link = { phase: 'ready', connection: link.connection, server: { serverId, role, epoch } }
-    this.#calls.attach(frame.ensembleId)
+    this.#calls.attach(frame)
   }
 
   #isAnotherSession(frame: ServerFrameOf<'connected'>): boolean {

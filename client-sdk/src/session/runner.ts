@@ -62,6 +62,12 @@ export class SessionRunner {
     return { address: this.#connection.server, ...standing }
   }
 
+  /** By the clock of this moment, even while no timer could run. */
+  get isSafe(): boolean {
+    const { deadline } = this.#machine.state
+    return deadline !== null && this.#platform.nowMs() < deadline
+  }
+
   get reasons(): ReadonlyMap<string, string> {
     return this.#reasons
   }

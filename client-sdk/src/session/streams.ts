@@ -18,6 +18,11 @@ export interface Stream<Token> {
   /** After the last thing delivered; null until the server said where the stream starts. */
   position: StreamPosition | null
   /**
+   * What the client knew when it first asked for a stream that begins now. When that answer is
+   * lost, what the client has done since must be in the stream all the same.
+   */
+  askedAt: StreamPosition | null
+  /**
    * - `live`: asked for on this connection
    * - `detached`: to be asked for on the next connection
    * - `paused`: the consumer is slow; not asked for until it is resumed
@@ -39,6 +44,7 @@ export class Streams<Token> {
   #lastId = 0
   /** What the server has shown on this connection: caught-up streams stand there. */
   #shown = 0 as Zxid
+  #attachedAt = 0 as Zxid
   #ensembleId = ''
 
   constructor(emit: (effect: Effect<Token>) => void) {
@@ -56,6 +62,7 @@ export class Streams<Token> {
       recursive,
       withDetail,
       position: from,
+      askedAt: null,
       state: 'detached',
       isCaughtUp: false,
       streamId: 0,
@@ -70,12 +77,15 @@ export class Streams<Token> {
     stream.streamId = ++this.#lastId
     this.#byId.set(stream.streamId, stream)
     stream.isCaughtUp = false
-    const { streamId, path, recursive, withDetail, position } = stream
-    return { op: 'watch', streamId, path, recursive, withDetail, from: position }
+    const { streamId, path, recursive, withDetail, position, askedAt } = stream
+    stream.askedAt ??= this.#whole(this.#shown > 0 ? this.#shown : this.#attachedAt)
+    return { op: 'watch', streamId, path, recursive, withDetail, from: position ?? askedAt }
   }
 
-  attached(ensembleId: string): void {
+  /** @param zxid that the server had applied */
+  attached(ensembleId: string, zxid: Zxid): void {
     this.#ensembleId = ensembleId
+    this.#attachedAt = zxid
     this.#shown = 0 as Zxid
   }
 

@@ -4,6 +4,7 @@ import { count } from './count.js'
 import { create } from './create.js'
 import { deleteZnode } from './delete.js'
 import { get } from './get.js'
+import { locks } from './locks.js'
 import { ls } from './ls.js'
 import { multi } from './multi.js'
 import { set } from './set.js'
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   count,
   watch,
   multi,
+  locks,
   acl,
   sync,
   whoami,

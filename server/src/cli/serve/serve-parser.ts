@@ -31,6 +31,7 @@ export const serveParser = (context: ProgramContext): Parser => {
     )
     .option('--host <address>', 'what to listen on (default: 127.0.0.1)')
     .option('--insecure', 'listen on an address that is not loopback, although there is no TLS yet')
+    .option('--bootstrap', 'the first election may be held by a majority of new voters told so')
     .option('--until-input-ends', 'stop when the standard input ends, as with the parent process')
     .option('--config <file>', 'YAML or JSON with the keys below; flags win')
     .addOption(new Option('--log-level <level>', 'default: info').choices(logLevels))

@@ -1,0 +1,122 @@
+import type { Client } from '../client.js'
+import type { As } from '../codecs.js'
+import { BadVersionError, NodeExistsError, NoNodeError } from '../errors.js'
+import type { ReadOptions, WaitOptions } from '../options.js'
+import { Lookout, within } from './waiting.js'
+import { ensureDirectory } from './znodes.js'
+
+/** A value and the version that a compare-and-set of it names. */
+export interface Versioned<T> {
+  readonly value: T
+  readonly version: number
+}
+
+/** How often an update begins again because another was faster. */
+const attemptsMax = 100
+
+/**
+ * One value that many change, none of them over another.
+ *
+ * Usage:
+ *
+ *     const quota = new SharedValue<number>(client, '/quota', { initial: 0, as: json<number>() })
+ *     await quota.update((value) => value + 10)
+ *     for await (const { value } of quota.values({ signal })) apply(value)
+ *
+ * Dangers: the function of `update` may run several times; under very many writers it gives up,
+ * and one of them should own the value instead. A value without a znode is the initial one.
+ */
+export class SharedValue<T> {
+  readonly #client: Client
+  readonly #path: string
+  readonly #initial: T
+  readonly #as: As<T>
+
+  constructor(
+    client: Client,
+    path: string,
+    { initial, as }: { readonly initial: T; readonly as: As<T> },
+  ) {
+    this.#client = client
+    this.#path = path
+    this.#initial = initial
+    this.#as = as
+  }
+
+  /** The value; its version is -1 while nobody has written it. */
+  async get(options: ReadOptions = {}): Promise<Versioned<T>> {
+    try {
+      const { data, stat } = await this.#client.get(this.#path, { ...options, as: this.#as })
+      return { value: data, version: stat.version }
+    } catch (error) {
+      if (error instanceof NoNodeError) return { value: this.#initial, version: -1 }
+      throw error
+    }
+  }
+
+  /**
+   * Writes only over what was read.
+   *
+   * @param version as {@link get} told it
+   * @returns the new version; null when another has written since
+   */
+  async compareAndSet(version: number, value: T, options?: WaitOptions): Promise<number | null> {
+    const writing = { ...options, as: this.#as }
+    try {
+      if (version >= 0) {
+        return (await this.#client.set(this.#path, value, { ...writing, version })).version
+      }
+      await this.#create(value, options)
+      return 0
+    } catch (error) {
+      if (error instanceof BadVersionError || error instanceof NodeExistsError) return null
+      if (version >= 0 && error instanceof NoNodeError) return null
+      throw error
+    }
+  }
+
+  /**
+   * Reads, computes and writes, and begins again when another was faster.
+   *
+   * @returns what was written
+   * @throws `BadVersionError` after 100 attempts; what the function throws; the signal's reason
+   */
+  update(change: (value: T) => T, options?: WaitOptions): Promise<Versioned<T>> {
+    return within(options, async (signal) => {
+      for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+        const { value, version } = await this.get({ signal })
+        const next = change(value)
+        const written = await this.compareAndSet(version, next, { signal })
+        if (written !== null) return { value: next, version: written }
+      }
+      const message = `others were faster ${attemptsMax} times`
+      throw new BadVersionError({ path: this.#path, message })
+    })
+  }
+
+  /** The value now, and then each next one. A slow loop gets the latest. */
+  async *values(
+    options: Pick<WaitOptions, 'signal'> = {},
+  ): AsyncGenerator<Versioned<T>, void, undefined> {
+    const signal = options.signal ?? new AbortController().signal
+    await using lookout = new Lookout(this.#client, signal)
+    for (let last: Versioned<T> | null = null; ;) {
+      const now = await this.get({ signal })
+      if (now.version !== last?.version) yield (last = now)
+      await lookout.changed({ path: this.#path })
+    }
+  }
+
+  async #create(value: T, options: WaitOptions | undefined): Promise<void> {
+    const parent = this.#path.slice(0, this.#path.lastIndexOf('/')) || '/'
+    const create = (): Promise<string> =>
+      this.#client.create(this.#path, value, { ...options, as: this.#as })
+    try {
+      await create()
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error
+      await ensureDirectory(this.#client, parent, { ...options })
+      await create()
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import type { Mutation } from './mutation.js'
+
+const recipe = (
+  rule: string,
+  file: string,
+  change: { readonly before: string; readonly after: string; readonly test: string },
+): Mutation => ({
+  rule,
+  file: `client-sdk/src/recipes/${file}.ts`,
+  before: change.before,
+  after: change.after,
+  test: `test/dist/client-sdk/recipes/${change.test}.test.js`,
+})
+
+/** What is built on the public client. */
+export const mutations: readonly Mutation[] = [
+  recipe('RECIPE-1', 'contenders', {
+    before: 'return lower.at(-1) ?? null',
+    after: 'return lower[0] ?? null',
+    test: 'herd',
+  }),
+  recipe('RECIPE-2', 'contenders', {
+    before: 'const guard: Guard = { path, czxid: stat.czxid }',
+    after: 'const guard: Guard = { path, czxid: stat.pzxid - stat.numChildren - 1 }',
+    test: 'locks',
+  }),
+  recipe('RECIPE-3', 'grant', {
+    before: 'return !this.signal.aborted && this.#tie.isSafe()',
+    after: 'return !this.signal.aborted',
+    test: 'locks',
+  }),
+  recipe('RECIPE-4', 'grant', {
+    before: 'stat?.czxid === this.token && stat.ephemeralOwner === this.#tie.ephemeralOwner',
+    after: 'stat !== null',
+    test: 'locks',
+  }),
+  recipe('RECIPE-5', 'contenders', {
+    before: 'removeLater(client, guard)',
+    after: 'if (!signal.aborted) removeLater(client, guard)',
+    test: 'locks',
+  }),
+  recipe('RECIPE-6', 'lease-znode', {
+    before: 'const stat: Stat | null = await client.exists(path, { signal })',
+    after: 'const stat: Stat | null = null',
+    test: 'lease',
+  }),
+  recipe('RECIPE-7', 'contenders', {
+    before: "kind: 'ephemeralSequential', withStat",
+    after: "kind: 'persistentSequential', withStat",
+    test: 'faults',
+  }),
+  recipe('RECIPE-8', 'contenders', {
+    before: '      present.push(self)\n',
+    after: '',
+    test: 'locks',
+  }),
+  recipe('RECIPE-9', 'lock', {
+    before: 'if (this.#count === 0) await grant.release()',
+    after: 'await grant.release()',
+    test: 'locks',
+  }),
+  recipe('RECIPE-10', 'contenders', {
+    before:
+      "if (kind === 'read') return lower.findLast((before) => before.kind === 'write') ?? null",
+    after: "if (kind === 'read') return null",
+    test: 'locks',
+  }),
+  recipe('RECIPE-11', 'contenders', {
+    before: "if (kind.startsWith('permit-')) {",
+    after: "if (kind.startsWith('permits-')) {",
+    test: 'locks',
+  }),
+  recipe('RECIPE-12', 'multi-lock', {
+    before: 'for (const grant of taken.values()) void grant.release().catch(() => {})',
+    after: '',
+    test: 'locks',
+  }),
+  recipe('RECIPE-13', 'election', {
+    before: 'resign: () => resign(),',
+    after: 'resign: () => undefined,',
+    test: 'election',
+  }),
+  recipe('RECIPE-14', 'election', {
+    before: 'if (!(error instanceof ClosedError)) throw error',
+    after: 'if (error instanceof ClosedError) throw error',
+    test: 'election',
+  }),
+  recipe('RECIPE-15', 'lease-znode', {
+    before: 'if (held !== null || !isPatient) return held',
+    after: 'if (held !== null || isPatient) return held',
+    test: 'lease',
+  }),
+  recipe('RECIPE-16', 'lease', {
+    before: 'this.#deadlineMs = sentMs + ttlMs * deadlineFraction',
+    after: 'this.#deadlineMs = sentMs + 3 * ttlMs * deadlineFraction',
+    test: 'lease',
+  }),
+  recipe('RECIPE-17', 'lease-znode', {
+    before: '    .add(from)\n',
+    after: '',
+    test: 'lease',
+  }),
+  recipe('RECIPE-18', 'lease', {
+    before: 'stat.mtime + stat.ttlMs',
+    after: 'stat.mtime - stat.ttlMs',
+    test: 'lease',
+  }),
+  recipe('RECIPE-19', 'barrier', {
+    before: "const kind = whileAlive ? 'ephemeral' : 'persistent'",
+    after: "const kind = whileAlive ? 'persistent' : 'ephemeral'",
+    test: 'coordination',
+  }),
+  recipe('RECIPE-20', 'double-barrier', {
+    before: 'members.length >= this.#membersMin',
+    after: 'members.length >= Math.min(1, this.#membersMin)',
+    test: 'coordination',
+  }),
+  recipe('RECIPE-21', 'shared-value', {
+    before: '{ ...writing, version })',
+    after: '{ ...writing })',
+    test: 'coordination',
+  }),
+  recipe('RECIPE-22', 'counter', {
+    before: 'return { before: value - step, after: value }',
+    after: 'return { before: value, after: value + step }',
+    test: 'coordination',
+  }),
+  recipe('RECIPE-23', 'persistent-ephemeral', {
+    before: 'own = await this.#create(client, signal)',
+    after: 'own ??= await this.#create(client, signal)',
+    test: 'coordination',
+  }),
+  recipe('RECIPE-24', 'timestamp-oracle', {
+    before: 'if (data !== this.#end) this.#next = data',
+    after: '',
+    test: 'coordination',
+  }),
+  recipe('RECIPE-25', 'session-scope', {
+    before: "client.state === 'expired' || client.state === 'closed'",
+    after: "client.state === 'closed'",
+    test: 'coordination',
+  }),
+  recipe('RECIPE-26', 'znodes', {
+    before: "{ kind: 'container', ...wait }",
+    after: "{ kind: 'persistent', ...wait }",
+    test: 'locks',
+  }),
+  recipe('RECIPE-27', 'lock', {
+    before: 'return all.filter(({ isHolder }) => isHolder)',
+    after: 'return all.filter(({ isHolder }) => !isHolder)',
+    test: 'page',
+  }),
+]
