@@ -38,7 +38,7 @@ export type {
 } from './options.js'
 export { compareSequential, sequenceOf } from './sequential.js'
 export type { SessionState, StateChange } from './session/effect.js'
-export { Secret } from './session/secret.js'
+export { Secret } from '@conclave/protocol'
 export {
   type Condition,
   type ConditionalTransaction,

@@ -1,7 +1,6 @@
-import { limits, utf8Length } from '@conclave/protocol'
+import { limits, utf8Length, Secret } from '@conclave/protocol'
 import { BadArgumentsError } from './errors.js'
 import type { DigestIdentity } from './session/input.js'
-import { Secret } from './session/secret.js'
 
 /** Who the client wants to be: `digest:user` with a password, as ACLs name it. */
 export interface AuthOptions {

@@ -7,6 +7,7 @@ import {
   opSchema,
   type OpResult,
   ShapeError,
+  type Secret,
 } from '@conclave/protocol'
 import type { Chroot } from './chroot.js'
 import { BadArgumentsError, errorOf, type OperationOutcome, TooLargeError } from './errors.js'
@@ -14,7 +15,6 @@ import type { WaitOptions } from './options.js'
 import type { WatchObserver } from './session/call.js'
 import { frameSizeBound } from './session/op-size.js'
 import type { Answer, FailedSettlement, SessionRunner } from './session/runner.js'
-import type { Secret } from './session/secret.js'
 import type { Wait } from './session/wait.js'
 
 /** What an operation is about, as the caller named it, for the error. */

@@ -6,10 +6,10 @@ import {
   defaultPeerPort,
   limits,
   type ServerId,
+  Secret,
 } from '@conclave/protocol'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import { Secret } from './runtime/secret.js'
 import { StartError } from './start-error.js'
 
 export const portMax = 65_535

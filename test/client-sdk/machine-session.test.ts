@@ -1,5 +1,11 @@
-import { failure, type ServerFrame, type SessionId, type Xid, type Zxid } from '@conclave/protocol'
-import { Secret } from '#client/session/secret.js'
+import {
+  failure,
+  type ServerFrame,
+  type SessionId,
+  type Xid,
+  type Zxid,
+  Secret,
+} from '@conclave/protocol'
 import t from 'tap'
 import {
   brief,

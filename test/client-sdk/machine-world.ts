@@ -1,6 +1,6 @@
+import { Secret } from '@conclave/protocol'
 import type { Effect, Settlement } from '#client/session/effect.js'
 import { SessionMachine } from '#client/session/machine.js'
-import { Secret } from '#client/session/secret.js'
 import type { Op, OpResult } from '@conclave/protocol'
 import { Random } from '../sim/random.js'
 import { getChildren } from '../support/replica-kit.js'

@@ -89,7 +89,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'PEER-11',
-    file: 'server/src/runtime/secret.ts',
+    file: 'protocol/src/secret.ts',
     before: "  toJSON(): string {\n    return '***'",
     after: '  toJSON(): string {\n    return this.#text',
     test: ofLinks,

@@ -32,7 +32,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'SDK-32',
-    file: 'client-sdk/src/session/secret.ts',
+    file: 'protocol/src/secret.ts',
     before: "nodejs.util.inspect.custom'",
     after: "nodejs.util.inspect.plain'",
     test: 'test/dist/client-sdk/connect.test.js',

@@ -168,3 +168,16 @@ export class Ensemble {
     }
   }
 }
+
+/** An ensemble, and a client at the first of its followers. */
+export const following = (): {
+  readonly ensemble: Ensemble
+  readonly leader: ServerId
+  readonly at: ServerId
+  readonly client: ClientKit
+} => {
+  const ensemble = new Ensemble()
+  const { leader, followers } = ensemble
+  const [at] = followers
+  return { ensemble, leader, at, client: ensemble.client(at) }
+}

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { limits, peerProtocolVersion, peerSubprotocol, type ServerId } from '@conclave/protocol'
+import {
+  limits,
+  peerProtocolVersion,
+  peerSubprotocol,
+  type ServerId,
+  Secret,
+} from '@conclave/protocol'
 import { messageCodec, pack } from '@conclave/protocol/codec'
 import {
   type GreetingFrame,
@@ -12,7 +18,6 @@ import type { LinkId } from '#server/core/input.js'
 import { proofOf, serversHash } from '#server/runtime/net/peer-identity.js'
 import { peerMessages } from '#server/runtime/net/peer-link.js'
 import { type PeerHost, PeerLinks, type PeerOptions } from '#server/runtime/net/peer-links.js'
-import { Secret } from '#server/runtime/secret.js'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import { ownLoopback } from './own-loopback.js'

@@ -1,5 +1,4 @@
-import type { Op, ServerFrame, StreamPosition } from '@conclave/protocol'
-import type { Secret } from './secret.js'
+import type { Op, ServerFrame, StreamPosition, Secret } from '@conclave/protocol'
 
 /**
  * All that ever enters the session machine. `Token` is whatever the caller knows its call, its

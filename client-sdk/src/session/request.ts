@@ -1,6 +1,5 @@
-import { isWrite, type Op, type Xid } from '@conclave/protocol'
+import { isWrite, type Op, type Xid, type Secret } from '@conclave/protocol'
 import { frameSizeBound } from './op-size.js'
-import type { Secret } from './secret.js'
 import type { Stream } from './streams.js'
 
 /**

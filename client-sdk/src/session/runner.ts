@@ -1,11 +1,17 @@
-import { type Op, type OpName, type OpResult, ShapeError, type Zxid } from '@conclave/protocol'
+import {
+  type Op,
+  type OpName,
+  type OpResult,
+  ShapeError,
+  type Zxid,
+  type Secret,
+} from '@conclave/protocol'
 import { clientMessages, serverMessages } from '@conclave/protocol/codec'
 import type { Connection, Platform } from '../transport/transport.js'
 import { Call, type Caller, type WatchObserver } from './call.js'
 import type { Effect, Settlement, StateChange } from './effect.js'
 import type { Input } from './input.js'
 import { type MachineConfig, type ServerStanding, SessionMachine } from './machine.js'
-import type { Secret } from './secret.js'
 import { type Wait, Waits } from './wait.js'
 
 /** What a call brings besides its op. */

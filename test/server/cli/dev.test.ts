@@ -1,21 +1,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { startTestServer, tempDirectory } from '../../support/server-kit.js'
 import { writeEnsembleConfig } from '../../support/ensemble-config.js'
-import { spawnConclave } from './process-kit.js'
-
-interface Row {
-  readonly id: number
-  readonly pid: number
-  readonly role: string
-  readonly down: string | null
-}
-
-const rowsOf = async (t: Test, ...words: readonly string[]): Promise<readonly Row[]> => {
-  const { stdout } = await spawnConclave(t, ['status', '--json', ...words]).ended
-  return JSON.parse(stdout) as Row[]
-}
+import { rowsOf, spawnConclave } from './process-kit.js'
 
 t.test('CLI-33 dev runs an ensemble, says who dies, and stops all in order', async (t) => {
   const { config, directory } = writeEnsembleConfig(tempDirectory(t), 3)

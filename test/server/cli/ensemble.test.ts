@@ -1,22 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startEnsemble } from '#server/main.js'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { tempDirectory } from '../../support/server-kit.js'
 import { writeEnsembleConfig } from '../../support/ensemble-config.js'
-import { spawnConclave, spawnServer } from './process-kit.js'
-
-interface Row {
-  readonly id: number
-  readonly pid: number
-  readonly role: string
-  readonly down: string | null
-}
-
-const rowsOf = async (t: Test, ...words: readonly string[]): Promise<readonly Row[]> => {
-  const { stdout } = await spawnConclave(t, ['status', '--json', ...words]).ended
-  return JSON.parse(stdout) as Row[]
-}
+import { rowsOf, spawnConclave, spawnServer } from './process-kit.js'
 
 t.test('CLI-31 a config file lists the servers, and a flag says which one this is', async (t) => {
   const { config, directory } = writeEnsembleConfig(tempDirectory(t), 1)

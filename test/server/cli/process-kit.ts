@@ -72,3 +72,19 @@ export const spawnServer = async (
   await Promise.race([server.stdout.seen('Ctrl-C stops it.\n'), failed])
   return { ...server, url: /conclave:\/\/[\d.:]+/.exec(server.stdout.text)?.[0] ?? '' }
 }
+
+/** What `conclave status` says of a server. */
+interface StatusRow {
+  readonly id: number
+  readonly pid: number
+  readonly role: string
+  readonly down: string | null
+}
+
+export const rowsOf = async (
+  t: Test,
+  ...words: readonly string[]
+): Promise<readonly StatusRow[]> => {
+  const { stdout } = await spawnConclave(t, ['status', '--json', ...words]).ended
+  return JSON.parse(stdout) as StatusRow[]
+}

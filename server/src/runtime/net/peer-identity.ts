@@ -1,8 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
-import { peerProtocolVersion, type ServerId } from '@conclave/protocol'
+import { peerProtocolVersion, type ServerId, type Secret } from '@conclave/protocol'
 import { pack } from '@conclave/protocol/codec'
 import type { GreetingFrameOf, PeerRefusal } from '@conclave/protocol/peer'
-import type { Secret } from '../secret.js'
 
 /** What a server is to the other ones of its ensemble. */
 export interface PeerIdentity {

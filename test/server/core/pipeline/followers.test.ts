@@ -1,23 +1,10 @@
 import { type Epoch, limits, type ServerId, type Xid, type Zxid } from '@conclave/protocol'
 import type { PeerFrameOf } from '@conclave/protocol/peer'
 import t from 'tap'
-import { Ensemble, ids } from '../../../support/ensemble-kit.js'
+import { Ensemble, following, ids } from '../../../support/ensemble-kit.js'
 import { bytesOf, type ClientKit, create, getData, setData } from '../../../support/replica-kit.js'
 import { ack, ping, requestOf, together, told } from '../../../support/session-kit.js'
 import { auth, closeSession, exists, multi } from '../../../support/tree-kit.js'
-
-/** An ensemble, and a client at the first of its followers. */
-const following = (): {
-  readonly ensemble: Ensemble
-  readonly leader: ServerId
-  readonly at: ServerId
-  readonly client: ClientKit
-} => {
-  const ensemble = new Ensemble()
-  const { leader, followers } = ensemble
-  const [at] = followers
-  return { ensemble, leader, at, client: ensemble.client(at) }
-}
 
 /** The leader is told of its followers' space with their heartbeats, and by its own disk last. */
 const spaceEverywhere = (ensemble: Ensemble, ok: boolean): void => {

@@ -3,22 +3,10 @@ import type { Ask, LeaderAnswer, PeerFrame } from '@conclave/protocol/peer'
 import t from 'tap'
 import type { LeaderAnswers } from '#server/core/pipeline/leader-port.js'
 import { RemoteLeader } from '#server/core/pipeline/remote-leader.js'
-import { Ensemble } from '../../../support/ensemble-kit.js'
-import { bytesOf, type ClientKit, create, getData, setData } from '../../../support/replica-kit.js'
+import { Ensemble, following } from '../../../support/ensemble-kit.js'
+import { bytesOf, create, getData, setData } from '../../../support/replica-kit.js'
 import { ping, requestOf, together, told } from '../../../support/session-kit.js'
 import { exists } from '../../../support/tree-kit.js'
-
-const following = (): {
-  readonly ensemble: Ensemble
-  readonly leader: ServerId
-  readonly at: ServerId
-  readonly client: ClientKit
-} => {
-  const ensemble = new Ensemble()
-  const { leader, followers } = ensemble
-  const [at] = followers
-  return { ensemble, leader, at, client: ensemble.client(at) }
-}
 
 t.test('ENSEMBLE-9 what waits is asked of the next leader, and the client stays', async (t) => {
   const { ensemble, leader, at, client } = following()
