@@ -142,7 +142,7 @@ t.test('HOUSE-3 a branch for one voter is seen', async (t) => {
 })
 
 t.test('HOUSE-4 files, lines and language keep to the limits', async (t) => {
-  t.strictSame(tidy.checkShape([...sources, ...readSources(['test', 'bench'])]), [])
+  t.strictSame(tidy.checkShape([...sources, ...readSources(['test', 'bench', 'docs'])]), [])
 })
 
 t.test('HOUSE-4 what goes beyond the limits is seen', async (t) => {

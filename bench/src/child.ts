@@ -37,14 +37,19 @@ export class Child<Question extends object, Answer> {
     clearTimeout(timer)
   }
 
-  /** kill -9 */
-  async kill(): Promise<void> {
-    if (this.#child.exitCode === null) this.#child.kill('SIGKILL')
+  /** Such as SIGKILL, which is kill -9; resolves when it is gone. */
+  async endBy(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    if (this.#child.exitCode === null) this.#child.kill(signal)
     await this.#gone
+  }
+
+  /** It stands still until it is told to go on. */
+  stand(isStanding: boolean): void {
+    this.#child.kill(isStanding ? 'SIGSTOP' : 'SIGCONT')
   }
 }
 
-/** The other side: answers each question, and ends when the parent lets go. */
+/** The other side: answers each question, and ends when the parent lets go, or by SIGTERM. */
 export const answerParent = <Question, Answer>(
   answer: (question: Question) => Promise<Answer>,
   end: () => Promise<void>,
@@ -58,7 +63,11 @@ export const answerParent = <Question, Answer>(
       },
     )
   })
-  process.once('disconnect', () => {
-    void end().finally(() => process.exit())
-  })
+  let isLeaving = false
+  const leave = (): void => {
+    if (!isLeaving) void end().finally(() => process.exit())
+    isLeaving = true
+  }
+  process.once('disconnect', leave)
+  process.once('SIGTERM', leave)
 }

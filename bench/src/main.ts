@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { formatReport } from './report.js'
 import type { Scenario } from './scenario.js'
+import { catchUp } from './scenarios/catch-up.js'
+import { failOver } from './scenarios/fail-over.js'
 import { millionZnodes } from './scenarios/million-znodes.js'
 
-const scenarios: readonly Scenario[] = [millionZnodes]
+const scenarios: readonly Scenario[] = [millionZnodes, failOver, catchUp]
 
 const runOne = async (
   scenario: Scenario,
@@ -38,7 +40,7 @@ const runOne = async (
 const minutesMax = 30
 
 const program = new Command('bench')
-  .description('Measures a real server on this machine.')
+  .description('Measures real servers on this machine.')
   .argument('[scenarios...]', `any of ${scenarios.map(({ name }) => name).join(', ')}; all if none`)
   .option('--quick', 'a tenth of the work', false)
   .option('--json', 'one line of JSON a scenario', false)

@@ -1,4 +1,4 @@
-/** What a scenario found: some figures of the whole, and a row for each phase. */
+/** What a scenario found: some figures of the whole, and a row for each phase, if it has any. */
 export interface Report {
   readonly scenario: string
   readonly figures: readonly Figure[]
@@ -29,6 +29,8 @@ export interface ServerMeasure {
   readonly stallMs: number
   /** The longest such time without that in which the process waited for a CPU. */
   readonly ownStallMs: number
+  /** The longest time that the main thread was on a CPU without a turn of the event loop. */
+  readonly cpuMs: number
   /** The longest pause for garbage collection. */
   readonly gcMs: number
   readonly loopP99Ms: number
@@ -55,7 +57,8 @@ export const formatReport = ({ scenario, figures, phases }: Report): string => {
     const aim = goal === undefined ? '' : ` (goal: at most ${goal})`
     return `${name}: ${round(value)} ${unit}${aim}`
   })
-  return [scenario, '', ...lines, '', ...aligned(table)].join('\n')
+  const rows = phases.length === 0 ? [] : ['', ...aligned(table)]
+  return [scenario, '', ...lines, ...rows].join('\n')
 }
 
 const columns: readonly (readonly [string, (phase: Phase) => string])[] = [
@@ -66,6 +69,7 @@ const columns: readonly (readonly [string, (phase: Phase) => string])[] = [
   ['peak MB', ({ server }) => (server.rssMax / 1e6).toFixed(0)],
   ['stall ms', ({ server }) => server.stallMs.toFixed(1)],
   ['own ms', ({ server }) => server.ownStallMs.toFixed(1)],
+  ['CPU ms', ({ server }) => server.cpuMs.toFixed(1)],
   ['GC ms', ({ server }) => server.gcMs.toFixed(1)],
   ['loop p99', ({ server }) => server.loopP99Ms.toFixed(1)],
   ['gets', ({ gets }) => String(gets.count)],

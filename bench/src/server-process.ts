@@ -1,4 +1,4 @@
-import type { ServerOptions } from '@conclave/server'
+import type { ReplicaStatus, ServerOptions } from '@conclave/server'
 import { Child } from './child.js'
 import type { ServerMeasure } from './report.js'
 import type { ServerAnswer, ServerQuestion } from './server-child.js'
@@ -14,7 +14,7 @@ export class ServerProcess {
 
   /** Resolves when it serves clients. */
   async start(options: ServerOptions): Promise<void> {
-    const answer = await this.#child.ask({ start: { clientPort: 0, ...options } })
+    const answer = await this.#child.ask({ start: options })
     if ('url' in answer) this.#url = answer.url
   }
 
@@ -25,11 +25,22 @@ export class ServerProcess {
     return answer.measure
   }
 
+  /** Null while it has none. */
+  async status(): Promise<ReplicaStatus | null> {
+    const answer = await this.#child.ask({ status: true })
+    if (!('status' in answer)) throw new Error('the server answered something else')
+    return answer.status
+  }
+
   stop(): Promise<void> {
     return this.#child.end()
   }
 
-  kill(): Promise<void> {
-    return this.#child.kill()
+  endBy(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    return this.#child.endBy(signal)
+  }
+
+  stand(isStanding: boolean): void {
+    this.#child.stand(isStanding)
   }
 }

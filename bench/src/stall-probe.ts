@@ -12,9 +12,9 @@ export class StallProbe {
   readonly #scheduler = openScheduler()
   readonly #collections: PerformanceObserver
   readonly #timer: NodeJS.Timeout
-  #turn = { atMs: performance.now(), waitedMs: 0 }
+  #turn: Turn = { atMs: performance.now(), ranMs: 0, waitedMs: 0 }
   #turns = 0
-  #longest = { stallMs: 0, ownStallMs: 0, gcMs: 0, rssMax: 0 }
+  #longest = { ...nothing }
 
   constructor() {
     this.#collections = new PerformanceObserver((list) => {
@@ -34,7 +34,7 @@ export class StallProbe {
     const { rss, heapUsed: heap, external } = process.memoryUsage()
     const loopP99Ms = this.#loop.percentile(99) / 1e6
     const { rssMax, ...longest } = this.#longest
-    this.#longest = { stallMs: 0, ownStallMs: 0, gcMs: 0, rssMax: 0 }
+    this.#longest = { ...nothing }
     this.#loop.reset()
     return { ...longest, loopP99Ms, rss, rssMax: Math.max(rss, rssMax), heap, external }
   }
@@ -53,6 +53,7 @@ export class StallProbe {
     const ownStallMs = stallMs - (now.waitedMs - this.#turn.waitedMs)
     longest.stallMs = Math.max(longest.stallMs, stallMs)
     longest.ownStallMs = Math.max(longest.ownStallMs, ownStallMs)
+    longest.cpuMs = Math.max(longest.cpuMs, now.ranMs - this.#turn.ranMs)
     this.#turns += 1
     if (this.#turns % turnsPerLookAtMemory === 0) {
       longest.rssMax = Math.max(longest.rssMax, process.memoryUsage.rss())
@@ -60,10 +61,19 @@ export class StallProbe {
     this.#turn = now
   }
 
-  #look(): { readonly atMs: number; readonly waitedMs: number } {
-    return { atMs: performance.now(), waitedMs: waitedMs(this.#scheduler) }
+  #look(): Turn {
+    return { atMs: performance.now(), ...accountOf(this.#scheduler) }
   }
 }
+
+/** When a turn began, and what the main thread had run and waited until then. */
+interface Turn {
+  readonly atMs: number
+  readonly ranMs: number
+  readonly waitedMs: number
+}
+
+const nothing = { stallMs: 0, ownStallMs: 0, cpuMs: 0, gcMs: 0, rssMax: 0 }
 
 const intervalMs = 1
 const turnsPerLookAtMemory = 200
@@ -79,9 +89,10 @@ const openScheduler = (): number | null => {
 
 const line = Buffer.alloc(128)
 
-/** Its second number: nanoseconds in which the thread could have run and had no CPU. */
-const waitedMs = (scheduler: number | null): number => {
-  if (scheduler === null) return 0
+/** Nanoseconds in which the thread had a CPU, and in which it could have run and had none. */
+const accountOf = (scheduler: number | null): Omit<Turn, 'atMs'> => {
+  if (scheduler === null) return { ranMs: 0, waitedMs: 0 }
   const length = readSync(scheduler, line, 0, line.length, 0)
-  return Number(line.toString('latin1', 0, length).split(' ')[1]) / 1e6
+  const [ran, waited] = line.toString('latin1', 0, length).split(' ')
+  return { ranMs: Number(ran) / 1e6, waitedMs: Number(waited) / 1e6 }
 }

@@ -67,6 +67,13 @@ export const anyOf = (...values: readonly unknown[]): Check => ({
   says: `one of ${values.map((value) => `'${String(value)}'`).join(', ')}`,
 })
 
+export const isText: Check = { fits: (value) => typeof value === 'string', says: 'a text' }
+
+export const isFunction: Check = {
+  fits: (value) => typeof value === 'function',
+  says: 'a function',
+}
+
 /** Judged elsewhere. */
 export const anything: Check = { fits: () => true, says: '' }
 

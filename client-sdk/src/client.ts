@@ -16,6 +16,7 @@ import { RequestContext } from './request-context.js'
 import type { SessionState, StateChange } from './session/effect.js'
 import type { SessionRunner } from './session/runner.js'
 import { Transaction } from './transaction.js'
+import type { Clock } from './clock.js'
 import { TreeOperations } from './tree-operations.js'
 import { WatchStream, type WatchStreamOptions } from './watch.js'
 
@@ -116,6 +117,16 @@ export class Client extends TreeOperations implements AsyncDisposable {
    */
   get server(): ServerInfo | null {
     return this.#runner.server
+  }
+
+  /**
+   * The clock that {@link deadline} is of, and timers by it: for recipes that have deadlines of
+   * their own.
+   *
+   * @example const leftMs = (client.deadline ?? 0) - client.clock.nowMs()
+   */
+  get clock(): Clock {
+    return this.#runner.clock
   }
 
   /** The `ephemeralOwner` of this client's ephemerals. */

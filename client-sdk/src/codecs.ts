@@ -25,8 +25,30 @@ export interface SchemaLike<T> {
   parse(value: unknown): T
 }
 
+/**
+ * A validator as https://standardschema.dev describes it (zod, valibot, arktype and others), whose
+ * `validate` answers at once. Data is JSON, as of {@link SchemaLike}.
+ */
+export interface StandardSchema<T> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>
+  }
+}
+
+/** What a {@link StandardSchema} says of a value. */
+export type StandardResult<T> =
+  | { readonly value: T; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] }
+
+export interface StandardIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
 /** What `as` takes. */
-export type As<T> = Codec<T> | SchemaLike<T>
+export type As<T> = Codec<T> | SchemaLike<T> | StandardSchema<T>
 
 /**
  * Data as it is: the default. What goes in and what comes out are copies, so the caller may use
@@ -142,8 +164,8 @@ export const decodeData = <T>(
 export const codecOf = <T>(as: As<T> | undefined): Codec<T> => {
   if (as === undefined) return bytes as unknown as Codec<T>
   // First: a schema may have methods called encode and decode that mean something else.
-  if (hasMethod(as, 'parse')) {
-    const schema = as as SchemaLike<T>
+  const schema = schemaOf(as)
+  if (schema !== null) {
     return {
       encode: (value) => jsonCodec.encode(value),
       decode: (data) => schema.parse(jsonCodec.decode(data)),
@@ -155,13 +177,45 @@ export const codecOf = <T>(as: As<T> | undefined): Codec<T> => {
   })
 }
 
+/** A schema of either kind, in one shape; null for what is none. */
+export const schemaOf = <T>(given: As<T>): SchemaLike<T> | null => {
+  if (hasMethod(given, 'parse')) return given as SchemaLike<T>
+  const standard = (given as Partial<StandardSchema<T>> | null)?.['~standard']
+  return hasMethod(standard, 'validate') ? standardSchema(standard as Standard<T>) : null
+}
+
+type Standard<T> = StandardSchema<T>['~standard']
+
+const issuesSaidMax = 3
+
+const standardSchema = <T>(standard: Standard<T>): SchemaLike<T> => ({
+  parse(value) {
+    const result = standard.validate(value)
+    // Refused, as what any codec gives later.
+    if (isPromise(result)) return result as T
+    if (result.issues === undefined) return result.value
+    throw new TypeError(result.issues.slice(0, issuesSaidMax).map(sentenceOf).join('; '))
+  },
+})
+
+const isPromise = (value: unknown): value is PromiseLike<unknown> => hasMethod(value, 'then')
+
+const sentenceOf = ({ message, path = [] }: StandardIssue): string => {
+  const names = path.map((step) => String(typeof step === 'object' ? step.key : step))
+  return names.length === 0 ? message : `${names.join('.')}: ${message}`
+}
+
 const hasMethod = (value: unknown, name: string): boolean =>
   ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
   typeof (value as Readonly<Record<string, unknown>>)[name] === 'function'
 
-/** A promise would be stored, or given out, in place of what it promises. */
-const refuseLater = (value: unknown): void => {
-  if (!hasMethod(value, 'then')) return
+/**
+ * A promise would be stored, or given out, in place of what it promises.
+ *
+ * @throws BadArgumentsError
+ */
+export const refuseLater = (value: unknown): void => {
+  if (!isPromise(value)) return
   void Promise.resolve(value).catch(() => {})
   throw new BadArgumentsError({
     message: 'the codec gave a promise; do what takes time before the write or after the read',

@@ -19,7 +19,17 @@ export {
   type ZnodeKind,
 } from '@conclave/protocol'
 export type { Client, CloseOptions, RemoveWatchesOptions, ServerInfo, WhoAmI } from './client.js'
-export { type As, bytes, type Codec, json, type SchemaLike, text } from './codecs.js'
+export {
+  type As,
+  bytes,
+  type Codec,
+  json,
+  type SchemaLike,
+  type StandardIssue,
+  type StandardResult,
+  type StandardSchema,
+  text,
+} from './codecs.js'
 export { parseConnectString, type ConnectTarget } from './connect-string.js'
 export type { Connect, ConnectOptions } from './connect.js'
 export * from './errors.js'
@@ -48,6 +58,7 @@ export {
   type TransactionOperations,
 } from './transaction.js'
 export type { Created, Znode } from './tree-operations.js'
+export type { Clock } from './transport/transport.js'
 export type {
   CaughtUp,
   ChangedZnode,

@@ -1,4 +1,5 @@
 import {
+  Fifo,
   type ChangeType,
   type EventDetail,
   type StreamPosition,
@@ -9,8 +10,7 @@ import { BadArgumentsError, errorOf } from './errors.js'
 import type { RequestContext } from './request-context.js'
 import { bounds } from './session/bounds.js'
 import type { Caller } from './session/call.js'
-import type { Ending, StreamItem } from './session/effect.js'
-import { Fifo } from './session/fifo.js'
+import type { Ending, StreamItem, StreamStanding } from './session/effect.js'
 import type { Wait } from './session/wait.js'
 
 /**
@@ -86,6 +86,8 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisp
   #bufferedBytes = 0
   #isPaused = false
   #taken: WatchPosition | null = null
+  /** What was last said of it: it goes on to hold while events wait. */
+  #currentAtMs: number | null = null
   #wait: Wait | null = null
   #end: End | null = null
 
@@ -107,8 +109,26 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisp
    * and an idle watcher's bookmark never goes stale.
    */
   get position(): WatchPosition | null {
-    if (this.#buffer.length > 0) return this.#taken
-    return this.#context.runner.machine.calls.streamPosition(this.#caller) ?? this.#taken
+    return this.#standing?.position ?? this.#taken
+  }
+
+  /**
+   * Whether the loop has taken all that the server had to tell: all that any answer of this client
+   * has shown is then in what was taken.
+   */
+  get isCaughtUp(): boolean {
+    return this.#standing?.isCaughtUp === true
+  }
+
+  /**
+   * How fresh the loop is, in ms of `performance.now()`: all that the server knew at this time has
+   * been taken. Null until that was so once. It moves on with every answered ping, a third of the
+   * session timeout apart, and stands still without a server. The danger: a server may itself be
+   * behind the others.
+   */
+  get currentAtMs(): number | null {
+    this.#currentAtMs = this.#standing?.currentAtMs ?? this.#currentAtMs
+    return this.#currentAtMs
   }
 
   next(): Promise<IteratorResult<WatchEvent, undefined>> {
@@ -150,6 +170,12 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisp
     runner.step({ input: 'openStream', token, path: at, recursive, withDetail: detail, from })
   }
 
+  /** Of a stream that lives, once all that came from it was taken. */
+  get #standing(): StreamStanding | null {
+    if (this.#buffer.length > 0) return null
+    return this.#context.runner.machine.calls.streamStanding(this.#caller)
+  }
+
   #take(): WatchEvent | undefined {
     const event = this.#buffer.shift()
     if (event === undefined) return undefined
@@ -164,7 +190,7 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisp
 
   #item(item: StreamItem): void {
     if (this.#end !== null) return
-    if (item.item === 'ended') return this.#finish(endOf(item.why))
+    if (item.item === 'ended') return this.#ended(item)
     if (item.item === 'opened') {
       this.#taken ??= item.position
       return
@@ -182,6 +208,14 @@ export class WatchStream implements AsyncIterableIterator<WatchEvent>, AsyncDisp
     if (!isFull || this.#isPaused) return
     this.#isPaused = true
     this.#context.runner.step({ input: 'pauseStream', token: this.#caller })
+  }
+
+  #ended({ why, standing }: Extract<StreamItem, { item: 'ended' }>): void {
+    if (this.#buffer.length === 0) {
+      this.#taken = standing.position
+      this.#currentAtMs = standing.currentAtMs
+    }
+    this.#finish(endOf(why))
   }
 
   #eventOf(item: Exclude<StreamItem, { item: 'ended' | 'opened' }>): WatchEvent {

@@ -1,6 +1,7 @@
 export * from './acl.js'
 export * from './brand.js'
 export * from './errors.js'
+export * from './fifo.js'
 export * from './frames.js'
 export * from './limits.js'
 export * from './op.js'

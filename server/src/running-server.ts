@@ -215,14 +215,16 @@ class Server implements RunningServer {
     if (this.#incarnation === null || this.#hasFailed) return this.stopped
     this.#serving.reject(new Error('the server was stopped before it served'))
     const { node, storage } = this.#incarnation
-    const { clients } = this.#listeners
+    const { clients, peers } = this.#listeners
     const allGone = clients.stopListening()
+    // The others elect without it, and need not wait for a client that does not read.
+    const retired = this.#retired.promise.then(() => peers?.stop())
     node.input({ input: 'shutdown' })
     const grace = setTimeout(() => {
       this.#log.warn({ connections: clients.size }, 'clients that do not read are cut off')
       clients.terminate()
     }, shutdownGraceMs)
-    await Promise.all([allGone, this.#retired.promise])
+    await Promise.all([allGone, retired])
     clearTimeout(grace)
     this.#cut()
     await Promise.all([storage.close(), this.#hasher.stop()])

@@ -35,7 +35,9 @@ export const lies: Readonly<Record<string, Lie>> = {
     }),
   'a value that nobody wrote': (random, shape) =>
     until(random, shape, (ops) => {
-      const get = random.pick(getsOf(ops))
+      const gets = getsOf(ops)
+      if (gets.length === 0) throw new NotThere()
+      const get = random.pick(gets)
       return swapIn(ops, get, get.answer.replace(/^value-\d+/, 'value-of-nobody'))
     }),
 }

@@ -294,6 +294,7 @@ t.test('SDK-60 a codec is synchronous, gives bytes, and may use its buffers agai
     { encode, decode: async () => 1 },
     { encode, decode: () => Promise.reject(new Error('nor this')) },
     { parse: async (value: unknown) => value },
+    { '~standard': { validate: async (value: unknown) => ({ value }) } },
   ]
   for (const as of readers) {
     const error = await rejection(loose(client).get('/a', { as }) as Promise<unknown>)

@@ -243,7 +243,7 @@ t.test('SDK-24 a stream whose first answer is lost begins where it was asked for
 t.test('SDK-25 replies and pongs move a stream on once it has caught up', async (t) => {
   const kit = new MachineKit()
   kit.attach()
-  const position = (): unknown => kit.machine.calls.streamPosition('s')
+  const position = (): unknown => kit.machine.calls.streamStanding('s')?.position
   kit.give(stream('s', { from: at(5, 0) }))
   kit.hear(done(1, 'watch', { position: at(5, 0) }, 30))
   t.strictSame(position(), at(5, 0), 'still replaying')
@@ -259,6 +259,35 @@ t.test('SDK-25 replies and pongs move a stream on once it has caught up', async 
   kit.lose()
   t.strictSame(position(), at(45, whole))
   t.strictSame(fromOf(kit.attach()), [[2, at(45, whole)]])
+})
+
+t.test('SDK-25 a stream that has caught up is as fresh as the last answered ping', async (t) => {
+  const kit = new MachineKit()
+  kit.at(500)
+  kit.attach()
+  const standing = (): unknown => {
+    const { isCaughtUp, currentAtMs } = kit.machine.calls.streamStanding('s') ?? {}
+    return { isCaughtUp, currentAtMs }
+  }
+  kit.give(stream('s', { from: at(5, 0) }))
+  kit.hear(done(1, 'watch', { position: at(5, 0) }, 30))
+  t.strictSame(standing(), { isCaughtUp: false, currentAtMs: null })
+  kit.at(800)
+  kit.hear(caughtUp(1, 31))
+  t.strictSame(standing(), { isCaughtUp: true, currentAtMs: 500 }, 'asked by the connect')
+  kit.at(3_600)
+  kit.nowMs = 3_700
+  kit.hear(pong(1, 40))
+  t.strictSame(standing(), { isCaughtUp: true, currentAtMs: 3_600 })
+  kit.hear(pong(7, 40))
+  t.strictSame(standing(), { isCaughtUp: true, currentAtMs: 3_600 }, 'no ping of ours')
+  kit.lose()
+  t.strictSame(standing(), { isCaughtUp: false, currentAtMs: 3_600 })
+  kit.nowMs = 5_000
+  kit.attach()
+  t.strictSame(standing(), { isCaughtUp: false, currentAtMs: 3_600 })
+  kit.hear(caughtUp(2, 50))
+  t.strictSame(standing(), { isCaughtUp: true, currentAtMs: 5_000 })
 })
 
 t.test('SDK-26 a gap is an event, and the stream goes on behind it', async (t) => {

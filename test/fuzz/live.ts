@@ -103,10 +103,12 @@ export class LiveFuzzing implements Campaign {
     if (this.#server?.exit !== null) this.#fault(`the server has ended: ${this.#server?.exit}`)
     const longestMs = health.takeLongestMs()
     // What the machine does to everybody is nobody's fault.
-    const noiseMs = health.takeNoiseMs()
+    const waits = this.#server?.waits
+    const noiseMs = Math.round(health.takeNoiseMs() + (waits?.within(longestMs) ?? 0))
+    waits?.look()
     this.#longestMs = Math.max(this.#longestMs, longestMs - noiseMs)
     if (longestMs - noiseMs > stallMsMax) {
-      this.#fault(`an answer took ${longestMs} ms (${noiseMs} by itself, load ${loadavg()[0]})`)
+      this.#fault(`an answer took ${longestMs} ms (${noiseMs} for others, load ${loadavg()[0]})`)
     }
   }
 

@@ -1,28 +1,6 @@
 import t from 'tap'
-import { crashScenarios } from '../support/crash-scenarios.js'
-import { enumerateFaults, faultKinds } from '../support/disk-faults.js'
+import { faultsAreSurvived } from '../support/disk-fault-cases.js'
 
 t.setTimeout(3_500_000)
 
-const runsMin = 3_000
-let runsInAll = 0
-
-for (const kind of faultKinds) {
-  t.test(`DISK-26 DISK-27 ${kind.name}, in every operation`, async (t) => {
-    const total = { done: 0, fatal: 0, refused: 0 }
-    for (const scenario of crashScenarios(1)) {
-      const { runs, ends, failures } = await enumerateFaults(scenario, kind, 1)
-      t.strictSame(failures.slice(0, 3), [], scenario.name)
-      runsInAll += runs
-      for (const end of ['done', 'fatal', 'refused'] as const) total[end] += ends[end]
-    }
-    t.comment(total)
-    t.ok(total.refused > 0, 'at a start it is refused')
-    t.ok((kind.passes ? total.done : total.fatal) > 0, 'later it is waited for, or fatal')
-  })
-}
-
-t.test('DISK-27 the faults are many', async (t) => {
-  t.comment(`${runsInAll} runs`)
-  t.ok(runsInAll >= runsMin, `${runsInAll} runs`)
-})
+faultsAreSurvived(t, 1, 3_000)

@@ -12,8 +12,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ZNODE-19',
     file: 'server/src/core/frozen-table.ts',
-    before: 'this.#copies.delete(item)',
-    after: 'this.#copies.get(item)',
+    before: 'const entries = this.#copies.splice(0, max)',
+    after: 'const entries: Entry[] = []',
     test: 'test/dist/server/core/tree/snapshot.test.js',
   },
   {
@@ -40,8 +40,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ZNODE-19',
     file: 'server/src/core/frozen-table.ts',
-    before: 'if (table.bornAt(item) > this.#zxid) return',
-    after: 'if (table.bornAt(item) < 0) return',
+    before: '|| table.bornAt(item) > this.#zxid) return',
+    after: '|| table.bornAt(item) < this.#zxid) return',
     test: 'test/dist/server/core/tree/snapshot.test.js',
   },
   {

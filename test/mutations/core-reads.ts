@@ -20,7 +20,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'READ-2',
-    file: 'server/src/core/fifo.ts',
+    file: 'protocol/src/fifo.ts',
     before: 'return this.#items[this.#head + index]',
     after: 'return this.#items[index]',
     test: 'test/dist/server/core/tree/tables.test.js',
@@ -293,5 +293,12 @@ export const mutations: readonly Mutation[] = [
     before: '|| this.#zab.hasOutput',
     after: '',
     test: 'test/dist/server/core/pipeline/reads.test.js',
+  },
+  {
+    rule: 'READ-19',
+    file: 'server/src/core/pipeline/connection.ts',
+    before: "(this.#startedQuestions > 0 && kind !== 'linearizable')",
+    after: "(this.#startedQuestions > 0 && kind !== 'auth')",
+    test: 'test/dist/server/core/pipeline/followers.test.js',
   },
 ]

@@ -75,8 +75,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SESSION-5',
     file: 'server/src/core/pipeline/session-homes.ts',
-    before: ' || !sameBytes(session.nonceHash, nonceHash)',
-    after: ' || sameBytes(session.nonceHash, nonceHash.subarray(1))',
+    before: ' || !sameBytes(known.nonceHash, nonceHash)',
+    after: ' || sameBytes(known.nonceHash, nonceHash.subarray(1))',
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {
@@ -89,8 +89,15 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SESSION-7',
     file: 'server/src/core/pipeline/session-homes.ts',
-    before: 'lastZxidSeen > this.#state.lastApplied.zxid',
-    after: 'lastZxidSeen > this.#state.lastApplied.zxid + 1',
+    before: 'if (lastZxidSeen > lastApplied.zxid)',
+    after: 'if (lastZxidSeen > lastApplied.zxid + 1)',
+    test: 'test/dist/server/core/session/attach.test.js',
+  },
+  {
+    rule: 'SESSION-7',
+    file: 'server/src/core/pipeline/session-homes.ts',
+    before: ' ?? sessions.tombstone(sessionId)',
+    after: '',
     test: 'test/dist/server/core/session/attach.test.js',
   },
   {

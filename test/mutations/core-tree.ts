@@ -180,6 +180,13 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/core/tree/reap.test.js',
   },
   {
+    rule: 'ZNODE-25',
+    file: 'server/src/core/tree/reapable.ts',
+    before: '&& due.length < max.found',
+    after: '',
+    test: 'test/dist/server/core/tree/reap.test.js',
+  },
+  {
     rule: 'ZNODE-15',
     file: 'server/src/core/pipeline/prepare.ts',
     before: '!isDue(znode, timeMs)',

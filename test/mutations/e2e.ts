@@ -203,11 +203,11 @@ export const mutations: readonly Mutation[] = [
     test: ensemble,
   },
   {
-    // Two leaders at once can each commit alone.
+    // A follower logs something else than its leader; no state and no answer shows it.
     rule: 'E2E-11',
-    file: 'server/src/core/zab/quorum.ts',
-    before: 'Math.floor(voters / 2) + 1',
-    after: 'Math.floor(voters / 2)',
+    file: 'server/src/core/zab/learner.ts',
+    before: 'journal.append(txn)',
+    after: "journal.append(txn.body.body === 'error' ? { ...txn, timeMs: txn.timeMs + 1 } : txn)",
     test: ensemble,
   },
   {
@@ -216,6 +216,14 @@ export const mutations: readonly Mutation[] = [
     file: 'server/src/core/zab/quorum.ts',
     before: 'Math.floor(voters / 2) + 1',
     after: 'Math.floor(voters / 2)',
+    test: ensemble,
+  },
+  {
+    // Nothing is ever purged.
+    rule: 'E2E-20',
+    file: 'server/src/runtime/storage/purge.ts',
+    before: 'if (kept === options.snapshotsKept) return snapshot',
+    after: 'if (kept < 0) return snapshot',
     test: ensemble,
   },
 ]

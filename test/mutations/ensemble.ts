@@ -169,6 +169,20 @@ export const mutations: readonly Mutation[] = [
     test: followers,
   },
   {
+    rule: 'ENSEMBLE-60',
+    file: `${pipeline}/learner-desk.ts`,
+    before: 'if (!this.#isOpen || zxid > applied) return',
+    after: 'if (!this.#isOpen || zxid > applied + 1_000) return',
+    test: 'test/dist/server/core/pipeline/leader-desks.test.js',
+  },
+  {
+    rule: 'ENSEMBLE-60',
+    file: `${pipeline}/leader-desk.ts`,
+    before: 'if (head.zxid > zxid) return',
+    after: 'if (head.zxid > zxid + 1) return',
+    test: 'test/dist/server/core/pipeline/leader-desks.test.js',
+  },
+  {
     rule: 'ENSEMBLE-14',
     file: `${pipeline}/leader-desk.ts`,
     before: 'if (head.round > round) break',

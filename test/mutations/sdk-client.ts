@@ -146,8 +146,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SDK-48',
     file: 'client-sdk/src/watch.ts',
-    before: 'if (this.#buffer.length > 0) return this.#taken',
-    after: 'if (this.#buffer.length > 99_999) return this.#taken',
+    before: 'if (this.#buffer.length > 0) return null',
+    after: 'if (this.#buffer.length > 99_999) return null',
     test: 'test/dist/client-sdk/watch.test.js',
   },
   {

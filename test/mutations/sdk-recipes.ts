@@ -126,8 +126,8 @@ export const mutations: readonly Mutation[] = [
     test: 'coordination',
   }),
   recipe('RECIPE-23', 'persistent-ephemeral', {
-    before: 'own = await this.#create(client, signal)',
-    after: 'own ??= await this.#create(client, signal)',
+    before: 'if (stat === null || stat.czxid !== own?.czxid) {',
+    after: 'if (own === null) {',
     test: 'coordination',
   }),
   recipe('RECIPE-24', 'timestamp-oracle', {
@@ -141,8 +141,8 @@ export const mutations: readonly Mutation[] = [
     test: 'coordination',
   }),
   recipe('RECIPE-26', 'znodes', {
-    before: "{ kind: 'container', ...wait }",
-    after: "{ kind: 'persistent', ...wait }",
+    before: "kind: path === lowest ? kind : 'container'",
+    after: "kind: path === lowest ? 'persistent' : 'container'",
     test: 'locks',
   }),
   recipe('RECIPE-27', 'lock', {
@@ -150,4 +150,55 @@ export const mutations: readonly Mutation[] = [
     after: 'return all.filter(({ isHolder }) => !isHolder)',
     test: 'page',
   }),
+  recipe('RECIPE-60', 'znodes', {
+    before: "if (kind === 'container') making",
+    after: "if (kind !== 'container') making",
+    test: 'faults',
+  }),
+  {
+    rule: 'RECIPE-61',
+    file: 'client-sdk/src/recipes/grant.ts',
+    before: 'isSafe: () => client.isSafe,',
+    after: "isSafe: () => client.state !== 'closed',",
+    test: 'test/dist/e2e/paused-holder.test.js',
+  },
+  {
+    rule: 'RECIPE-62',
+    file: 'client-sdk/src/recipes/grant.ts',
+    before: 'isSafe: () => client.isSafe,',
+    after: "isSafe: () => client.state !== 'closed',",
+    test: 'test/dist/sim/pinned-recipes.js',
+    seeds: [2, 5],
+  },
+  {
+    rule: 'RECIPE-62',
+    file: 'client-sdk/src/recipes/lease.ts',
+    before: 'this.#client.clock.nowMs() < this.#deadlineMs',
+    after: 'this.#client.clock.nowMs() < Infinity',
+    test: 'test/dist/sim/pinned-recipes.js',
+    seeds: [1, 2],
+  },
+  {
+    rule: 'RECIPE-63',
+    file: 'server/src/core/pipeline/prepare.ts',
+    before: 'for (const fence of op.fences) {',
+    after: 'for (const fence of op.fences.slice(1)) {',
+    test: 'test/dist/sim/pinned-recipes.js',
+    seeds: [5],
+  },
+  {
+    rule: 'RECIPE-64',
+    file: 'client-sdk/src/recipes/contenders.ts',
+    before: 'removeLater(client, guard)\n    throw error',
+    after: 'if (isPatient) throw error\n    removeLater(client, guard)\n    throw error',
+    test: 'test/dist/sim/pinned-recipes.js',
+    seeds: [1],
+  },
+  {
+    rule: 'RECIPE-65',
+    file: 'client-sdk/src/recipes/lease.ts',
+    before: 'const sentMs = this.#client.clock.nowMs()',
+    after: 'const sentMs = performance.now()',
+    test: 'test/dist/client-sdk/recipes/clock.test.js',
+  },
 ]

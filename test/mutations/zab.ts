@@ -178,6 +178,27 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/core/zab/zab-learner.test.js',
   },
   {
+    rule: 'ZAB-25',
+    file: 'server/src/core/zab/election.ts',
+    before: ' || outbox.linkTo(voter) === undefined',
+    after: ' || outbox.linkTo(voter) === null',
+    test: 'test/dist/server/core/zab/zab-learner.test.js',
+  },
+  {
+    rule: 'ZAB-80',
+    file: 'server/src/core/zab/zab.ts',
+    before: '|| !isAtRest || isLeaving',
+    after: '|| !isAtRest || isLeaving || clock.nowMs === this.#notifiedMs',
+    test: 'test/dist/server/core/pipeline/leader-change.test.js',
+  },
+  {
+    rule: 'ZAB-80',
+    file: 'server/src/core/zab/zab.ts',
+    before: 'if (this.#handover() !== null) return true',
+    after: 'if (this.#handover() === undefined) return true',
+    test: 'test/dist/server/core/pipeline/leader-change.test.js',
+  },
+  {
     rule: 'ZAB-26',
     file: 'server/src/core/zab/election.ts',
     before: 'if (leader !== null) {',
@@ -243,8 +264,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ZAB-38',
     file: 'server/src/core/zab/zab.ts',
-    before: 'return leader.isSettled || isLate ?',
-    after: 'return (leader.isSettled && isLate) || isLate ?',
+    before: 'this.#role.leader.isSettled || isLate',
+    after: '(this.#role.leader.isSettled && isLate) || isLate',
     test: 'test/dist/sim/handover.test.js',
   },
   {

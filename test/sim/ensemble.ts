@@ -39,7 +39,7 @@ export class Ensemble implements Surroundings {
   readonly #swarm: Swarm
   readonly #hash: TraceHash
   readonly sometimes: Sometimes
-  readonly #invariants: readonly Invariant[]
+  readonly #invariants: Invariant[]
   readonly #peerLinks = new Map<string, PeerLink>()
   readonly #clientLinks = new Map<string, Link>()
   readonly #applied = new Map<ServerId, Zxid>()
@@ -73,7 +73,7 @@ export class Ensemble implements Surroundings {
     this.ledger = new Ledger(voters, observers)
     this.servers = ids.map((serverId) => {
       const dice = random.split(`server ${serverId}`)
-      const clock = new SimClock(schedule, dice.split('clock'), swarm.clockDriftMax)
+      const clock = new SimClock(schedule, dice.split('clock'), swarm.clocks)
       const options = {
         serverId,
         voters,
@@ -88,6 +88,11 @@ export class Ensemble implements Surroundings {
 
   get leader(): SimServer | undefined {
     return this.servers.find(({ replica }) => replica?.status.role === 'leading')
+  }
+
+  /** From now on this must hold, too. */
+  watch(invariant: Invariant): void {
+    this.#invariants.push(invariant)
   }
 
   /** Sees to it that those who can reach each other are connected. */
@@ -168,17 +173,17 @@ export class Ensemble implements Surroundings {
   }
 
   moved(server: SimServer): void {
-    const status = server.replica?.status
+    const { appliedZxid } = server
     const before = this.#applied.get(server.id) ?? 0
-    if (status === undefined || status.zxid === before) return
-    this.#hash.add('applied', server.id, status.zxid)
-    for (let zxid = before + 1; zxid <= status.zxid; zxid++) {
+    if (appliedZxid === null || appliedZxid === before) return
+    this.#hash.add('applied', server.id, appliedZxid)
+    for (let zxid = before + 1; zxid <= appliedZxid; zxid++) {
       this.#see({ sight: 'applied', server: server.id, zxid: zxid as Zxid })
       this.#tellExpiry(zxid)
     }
-    this.#applied.set(server.id, status.zxid)
-    const { zxid, digest } = status
-    this.#see({ sight: 'rested', server: server.id, zxid, digest })
+    this.#applied.set(server.id, appliedZxid)
+    const digest = server.replica?.status.digest ?? ''
+    this.#see({ sight: 'rested', server: server.id, zxid: appliedZxid, digest })
   }
 
   traced(server: SimServer, trace: Trace): void {

@@ -1,3 +1,4 @@
+import type { Clients } from './clients.js'
 import { diskFaults } from './disk-faults.js'
 import type { Ensemble } from './ensemble.js'
 import { networkFaults } from './network-faults.js'
@@ -8,14 +9,13 @@ import type { Schedule } from './schedule.js'
 import type { SimServer } from './sim-server.js'
 import { type FaultKind, faultKinds, type Swarm } from './swarm.js'
 import type { TraceHash } from './trace-hash.js'
-import type { Workload } from './workload.js'
 
 /** What goes wrong in a world, until it is told to end. */
 export class Faults {
   /** By class; what is known more closely is counted as `class at place` besides. */
   readonly struck = new Map<string, number>()
   readonly #ensemble: Ensemble
-  readonly #workload: Workload
+  readonly #clients: Clients
   readonly #schedule: Schedule
   readonly #random: Random
   readonly #swarm: Swarm
@@ -26,7 +26,7 @@ export class Faults {
     swarm: Swarm,
     parts: {
       readonly ensemble: Ensemble
-      readonly workload: Workload
+      readonly clients: Clients
       readonly schedule: Schedule
       readonly random: Random
       readonly hash: TraceHash
@@ -34,7 +34,7 @@ export class Faults {
   ) {
     this.#swarm = swarm
     this.#ensemble = parts.ensemble
-    this.#workload = parts.workload
+    this.#clients = parts.clients
     this.#schedule = parts.schedule
     this.#random = parts.random
     this.#hash = parts.hash
@@ -61,7 +61,7 @@ export class Faults {
       server.goOn()
       server.start()
     }
-    this.#workload.goOn()
+    this.#clients.goOn()
   }
 
   /** Only of servers that the others can do without: a majority of them has data of its own. */
@@ -91,7 +91,7 @@ export class Faults {
     const ensemble = this.#ensemble
     return {
       ensemble,
-      workload: this.#workload,
+      clients: this.#clients,
       random,
       server: random.pick(ensemble.servers),
       until: (delayMs, mend) => this.#until(delayMs, mend),

@@ -8,6 +8,7 @@
  *
  * --seconds S        of faults, before everything is mended (120)
  * --without A,B      leaves out these fault classes; the others strike as they would
+ * --recipes          worlds of programs that use recipes
  * --jobs N           threads (1)
  * --occasions N      demands that each rare event came up N times in the run
  */
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    recipes: { type: 'boolean', default: false },
   },
 })
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -41,10 +43,16 @@ if (strange !== undefined) throw new Error(`no fault class ${strange}: ${faultKi
 const without = new Set(names as FaultKind[])
 const first = Number(values.seed ?? values.from)
 const count = values.seed === undefined ? Number(values.seeds) : 1
-const options = { safetyMs: Number(values.seconds) * 1_000, livenessMs: 60_000, without }
+const options = {
+  safetyMs: Number(values.seconds) * 1_000,
+  livenessMs: 60_000,
+  without,
+  usesRecipes: values.recipes,
+}
 const replayOf = ({ seed, safetyMs, without: left = new Set() }: WorldOptions): string => {
   const classes = left.size === 0 ? '' : ` --without ${[...left].join(',')}`
-  return `npm run sim -- --seed ${seed} --seconds ${safetyMs / 1_000}${classes} --trace`
+  const which = values.recipes ? ' --recipes' : ''
+  return `npm run sim -- --seed ${seed} --seconds ${safetyMs / 1_000}${classes}${which} --trace`
 }
 const jobs = count === 1 ? 1 : Number(values.jobs)
 const startedMs = performance.now()

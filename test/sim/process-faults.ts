@@ -50,7 +50,7 @@ export const processFaults = {
     server.clock.jump(random.between(-1, 1) * 10 ** random.between(2, 10))
     return true
   },
-  killClient: ({ workload, random }) => workload.kill(random),
-  pauseClient: ({ workload, random, until }) =>
-    workload.pause(random, (resume) => until(random.exponential(5_000), resume)),
+  killClient: ({ clients, random }) => clients.kill(random),
+  pauseClient: ({ clients, random, until }) =>
+    clients.pause(random, (resume) => until(random.exponential(5_000), resume)),
 } as const satisfies Partial<Record<FaultKind, Strike>>

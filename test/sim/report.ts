@@ -9,6 +9,7 @@ export type Summary = Omit<Outcome, 'violation'> & { readonly violation: string 
 export class Report {
   readonly #failed: number[] = []
   readonly #faults = new Map<string, number>()
+  readonly #recipes = new Map<string, number>()
   readonly #occasions = new Map<Occasion, number>(occasions.map((occasion) => [occasion, 0]))
   #worlds = 0
   #simulatedMs = 0
@@ -29,6 +30,7 @@ export class Report {
     this.#unknown += unknown
     addUp(this.#faults, outcome.faults)
     addUp(this.#occasions, outcome.occasions)
+    addUp(this.#recipes, outcome.recipes)
     if (outcome.violation !== null) this.#failed.push(outcome.seed)
   }
 
@@ -48,6 +50,11 @@ export class Report {
   /** Fault classes that never struck. */
   get absentFaults(): readonly FaultKind[] {
     return faultKinds.filter((kind) => !this.#faults.has(kind))
+  }
+
+  /** What became of what programs did by recipes. */
+  get recipes(): ReadonlyMap<string, number> {
+    return this.#recipes
   }
 
   get acknowledgedPerSecond(): number {
@@ -80,6 +87,7 @@ export class Report {
       secondsPerFault: rounded(simulatedSeconds / Math.max(1, faults)),
       faultsByClass: Object.fromEntries([...this.#faults].sort(([a], [b]) => (a < b ? -1 : 1))),
       occasions: Object.fromEntries(this.#occasions),
+      recipes: Object.fromEntries(this.#recipes),
     }
   }
 

@@ -1,12 +1,12 @@
+import type { Clients } from './clients.js'
 import type { Ensemble } from './ensemble.js'
 import type { Random } from './random.js'
 import type { SimServer } from './sim-server.js'
-import type { Workload } from './workload.js'
 
 /** What a fault can reach, and what it is drawn from. */
 export interface Scene {
   readonly ensemble: Ensemble
-  readonly workload: Workload
+  readonly clients: Clients
   readonly random: Random
   /** One of the servers. */
   readonly server: SimServer

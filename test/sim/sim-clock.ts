@@ -1,17 +1,23 @@
 import type { Random } from './random.js'
 import type { Schedule } from './schedule.js'
 
+export interface ClockOptions {
+  /** Of both clocks, as a fraction. */
+  readonly driftMax: number
+  /** Of the wall clock. */
+  readonly offsetMsMax: number
+}
+
 /** The clocks of one machine: they run a little too fast or too slow, and its wall clock jumps. */
 export class SimClock {
   readonly #schedule: Schedule
   readonly #rate: number
   #wallOffsetMs: number
 
-  /** @param driftMax of both clocks, as a fraction */
-  constructor(schedule: Schedule, random: Random, driftMax: number) {
+  constructor(schedule: Schedule, random: Random, { driftMax, offsetMsMax }: ClockOptions) {
     this.#schedule = schedule
     this.#rate = 1 + random.between(-driftMax, driftMax)
-    this.#wallOffsetMs = epochMs + random.between(-1_000, 1_000)
+    this.#wallOffsetMs = epochMs + random.between(-offsetMsMax, offsetMsMax)
   }
 
   get nowMs(): number {

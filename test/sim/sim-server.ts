@@ -59,6 +59,12 @@ export class SimServer {
     return this.#process?.replica ?? null
   }
 
+  /** What it has applied; null before it has recovered. */
+  get appliedZxid(): Zxid | null {
+    const process = this.#process
+    return process?.replica ? (process.state?.lastApplied.zxid ?? null) : null
+  }
+
   get starts(): number {
     return this.#starts
   }

@@ -85,7 +85,7 @@ const calmSwarm = (random: Random, change: Partial<Swarm> = {}): Swarm => {
     clients: 3,
     network: { delayMsMin: 0.5, delayMsMean: 1, tail: 0 },
     diskMsMean: 2,
-    clockDriftMax: 0,
+    clocks: { driftMax: 0, offsetMsMax: 1_000 },
     ...change,
     faults: none as Record<FaultKind, number>,
   }

@@ -1,4 +1,5 @@
 import type { Random } from './random.js'
+import type { ClockOptions } from './sim-clock.js'
 
 /** What one world is like. Each kind of fault is absent from some: bugs hide behind others. */
 export interface Swarm {
@@ -16,7 +17,7 @@ export interface Swarm {
     readonly tail: number
   }
   readonly diskMsMean: number
-  readonly clockDriftMax: number
+  readonly clocks: ClockOptions
   /** What servers keep of their logs in memory: sometimes so little that the disk is asked. */
   readonly historyBytesMax: number
   /** How soon servers forget their logs on disk: learners then need snapshots. */
@@ -80,15 +81,15 @@ export const drawSwarm = (random: Random, without: ReadonlySet<FaultKind> = new 
     servers: random.pick([1, 3, 3, 3, 5]),
     observers: random.pick([0, 0, 1]),
     clients: 2 + random.below(3),
-    askMsMean: random.pick([100, 300, 300]),
-    thinkMsMean: random.pick([150, 500]),
+    askMsMean: random.pick([150, 450, 450]),
+    thinkMsMean: random.pick([200, 700]),
     network: {
       delayMsMin: random.pick([0.05, 0.5, 5]),
       delayMsMean,
       tail: random.chance(0.3) ? random.between(0, 0.002) : 0,
     },
     diskMsMean: random.pick([0.1, 0.5, 2, 10]),
-    clockDriftMax: random.chance(0.5) ? 0 : 0.04,
+    clocks: { driftMax: random.chance(0.5) ? 0 : 0.04, offsetMsMax: 1_000 },
     historyBytesMax: random.pick([1e9, 30_000, 5_000]),
     log: random.pick([
       { segmentBytes: 65_536, snapshotTxns: Number.MAX_SAFE_INTEGER, snapshotsKept: 3 },

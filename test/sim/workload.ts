@@ -1,4 +1,5 @@
 import type { ServerId, SessionId } from '@conclave/protocol'
+import type { Clients } from './clients.js'
 import type { Ensemble } from './ensemble.js'
 import { drawEverydayOp } from './everyday-ops.js'
 import { type History, newOperation } from './history.js'
@@ -11,7 +12,7 @@ import type { Swarm } from './swarm.js'
 import { Violation } from './violation.js'
 
 /** What the clients of a world ask for: a few znodes, so that they meet. */
-export class Workload {
+export class Workload implements Clients {
   readonly #swarm: Swarm
   readonly #schedule: Schedule
   readonly #random: Random
@@ -89,7 +90,7 @@ export class Workload {
     this.#made += 1
     const name = `client-${this.#made}`
     const random = this.#random.split(name)
-    const clock = new SimClock(this.#schedule, random.split('clock'), this.#swarm.clockDriftMax)
+    const clock = new SimClock(this.#schedule, random.split('clock'), this.#swarm.clocks)
     const servers = Array.from(
       { length: this.#ensemble.servers.length },
       (_, i) => (i + 1) as ServerId,

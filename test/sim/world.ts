@@ -1,8 +1,10 @@
+import type { Clients } from './clients.js'
 import { Faults } from './faults.js'
 import { History } from './history.js'
 import { judge } from './oracle.js'
 import type { LinearizabilityReport } from './linearizability.js'
 import { Random } from './random.js'
+import { RecipeWorkload } from './recipes/recipe-workload.js'
 import { Stage } from './stage.js'
 import { drawSwarm, type FaultKind, type Swarm } from './swarm.js'
 import type { Occasion } from './sometimes.js'
@@ -18,6 +20,8 @@ export interface WorldOptions {
   readonly log?: (line: string) => void
   /** Fault classes that do not strike. */
   readonly without?: ReadonlySet<FaultKind>
+  /** Its clients are programs that use recipes. */
+  readonly usesRecipes?: boolean
 }
 
 export interface Outcome {
@@ -32,6 +36,8 @@ export interface Outcome {
   readonly faults: ReadonlyMap<string, number>
   readonly linearizability: LinearizabilityReport
   readonly occasions: ReadonlyMap<Occasion, number>
+  /** What became of what programs did by recipes. */
+  readonly recipes: ReadonlyMap<string, number>
 }
 
 /** One simulated world: what it is like, what goes wrong and when all follow from the seed. */
@@ -52,22 +58,29 @@ class World {
   readonly #swarm: Swarm
   readonly #stage: Stage
   readonly #history = new History()
-  readonly #workload: Workload
+  readonly #clients: Clients
+  readonly #recipes: ReadonlyMap<string, number>
   readonly #faults: Faults
   #linearizability: LinearizabilityReport = { partitions: 0, operations: 0, unknown: 0 }
 
   constructor(options: WorldOptions) {
     this.#options = options
     const random = new Random(options.seed)
-    this.#swarm = drawSwarm(random.split('swarm'), options.without ?? new Set())
+    const swarm = drawSwarm(random.split('swarm'), options.without ?? new Set())
+    this.#swarm = options.usesRecipes === true ? recipeSwarm(swarm) : swarm
     this.#stage = new Stage(this.#swarm, random, options.log ?? null)
     const { schedule, hash, ensemble } = this.#stage
     const history = this.#history
-    const clients = { schedule, random: random.split('clients'), ensemble, history }
-    this.#workload = new Workload(this.#swarm, clients)
-    const workload = this.#workload
-    ensemble.onExpired = (sessionId) => workload.expired(sessionId)
-    const broken = { ensemble, workload, schedule, random: random.split('faults'), hash }
+    const around = { schedule, random: random.split('clients'), ensemble }
+    const workload =
+      options.usesRecipes === true
+        ? new RecipeWorkload(this.#swarm, { ...around, hash })
+        : new Workload(this.#swarm, { ...around, history })
+    const clients: Clients = workload
+    this.#clients = clients
+    this.#recipes = workload instanceof RecipeWorkload ? workload.counts : new Map()
+    ensemble.onExpired = (sessionId) => clients.expired(sessionId)
+    const broken = { ensemble, clients, schedule, random: random.split('faults'), hash }
     this.#faults = new Faults(this.#swarm, broken)
   }
 
@@ -76,13 +89,13 @@ class World {
     await this.#stage.runUntil(safetyMs)
     this.#faults.end()
     await this.#stage.runUntil(safetyMs + livenessMs / 2)
-    this.#workload.end()
+    this.#clients.end()
     await this.#stage.runUntil(safetyMs + livenessMs)
     this.#demandProgress()
     const { ledger, sometimes } = this.#stage.ensemble
     sometimes.end(ledger, this.#history.operations)
     this.#linearizability = judge(this.#history, ledger)
-    this.#workload.judge()
+    this.#clients.judge()
   }
 
   outcome(violation: Violation | null): Outcome {
@@ -101,6 +114,7 @@ class World {
       faults: this.#faults.struck,
       linearizability: this.#linearizability,
       occasions: sometimes.counts,
+      recipes: this.#recipes,
     }
   }
 
@@ -122,5 +136,16 @@ class World {
     if (waiting === undefined) return
     const { client, op, path, calledMs } = waiting
     throw new Violation('E4', `${client} waits for its ${op.op} of ${path} since ${calledMs} ms`)
+  }
+}
+
+/** Where servers can agree on the time they do, so that leases that live by it can be judged. */
+const recipeSwarm = (swarm: Swarm): Swarm => {
+  const { servers, clocks, faults } = swarm
+  if (servers > 1 && clocks.driftMax > 0) return swarm
+  return {
+    ...swarm,
+    clocks: { ...clocks, offsetMsMax: 0 },
+    faults: { ...faults, clockJump: 0 },
   }
 }

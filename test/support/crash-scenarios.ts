@@ -1,6 +1,6 @@
 import type { StorageOptions } from '#server/runtime/storage/index.js'
 import type { Txn } from '@conclave/protocol/peer'
-import type { CrashStep } from './crash-states.js'
+import type { CrashStep } from './crash-steps.js'
 import type { Schedule } from './virtual-disk.js'
 import { hardStateAt, type PersistParts, txnsAt as smallTxnsAt, viewAt } from './storage-kit.js'
 

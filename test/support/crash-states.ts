@@ -2,31 +2,9 @@ import { isDeepStrictEqual } from 'node:util'
 import type { HardState, Txn } from '@conclave/protocol/peer'
 import type { SnapshotView } from '#server/core/effect.js'
 import type { StorageOptions } from '#server/runtime/storage/index.js'
-import {
-  installSnapshot,
-  open,
-  type PersistParts,
-  persistOf,
-  type Reading,
-  saveSnapshot,
-} from './storage-kit.js'
+import { type CrashStep, performSteps } from './crash-steps.js'
+import { open, type Reading } from './storage-kit.js'
 import { type Choose, type Schedule, VirtualDisk } from './virtual-disk.js'
-
-/** What a server does to its disk, in order. Persists in a row go into one batch. */
-export type CrashStep =
-  | { readonly step: 'persist'; readonly parts: PersistParts }
-  | {
-      readonly step: 'snapshot'
-      readonly view: () => SnapshotView
-      /** What follows is not held up by it. */
-      readonly isMeanwhile?: boolean
-    }
-  /** Another server's snapshot comes in pieces; a restart must follow. */
-  | { readonly step: 'install'; readonly view: () => SnapshotView }
-  /** Wait for all before it. */
-  | { readonly step: 'settle' }
-  /** Close, or be killed, and start again. */
-  | { readonly step: 'restart'; readonly isClean: boolean }
 
 export interface CrashReport {
   /** How many different disks were started from. */
@@ -182,40 +160,19 @@ class Run {
   }
 
   async perform(steps: readonly CrashStep[]): Promise<void> {
-    let opened = await open(this.disk, this.#changed)
-    let inFlight: Promise<void>[] = []
-    for (const step of steps) {
-      if (step.step === 'persist') {
-        inFlight.push(
-          new Promise((resolve) => {
-            opened.storage.persist(persistOf(step.parts), () => {
-              this.acknowledged += 1
-              resolve()
-            })
-          }),
-        )
-        continue
-      }
-      await Promise.all(inFlight)
-      inFlight = []
-      if (step.step === 'settle') continue
-      if (step.step === 'snapshot') {
-        const saved = saveSnapshot(opened.storage, step.view()).then(() => undefined)
-        if (step.isMeanwhile === true) inFlight.push(saved)
-        else await saved
-      } else if (step.step === 'install') {
-        await installSnapshot(opened.storage, step.view())
-        this.acknowledged += 1
-      } else {
-        if (step.isClean) await opened.storage.close()
+    await performSteps(steps, await open(this.disk, this.#changed), {
+      done: () => void (this.acknowledged += 1),
+      snapshotFailed: (error) => {
+        throw error
+      },
+      restart: async () => {
         const before = this.disk.mutations
         if (this.#deadline !== null) this.#deadline -= before
         this.disk = this.disk.processCrash()
         this.#arm()
-        opened = await open(this.disk, this.#changed)
-      }
-    }
-    await Promise.all(inFlight)
+        return open(this.disk, this.#changed)
+      },
+    })
   }
 
   #arm(): void {

@@ -1,6 +1,7 @@
-import { type CrashStep, historyOf, type History, judge } from './crash-states.js'
-import { installSnapshot, open, type Opened, persistOf, saveSnapshot } from './storage-kit.js'
 import type { CrashScenario } from './crash-scenarios.js'
+import { historyOf, type History, judge } from './crash-states.js'
+import { type CrashStep, performSteps } from './crash-steps.js'
+import { open, type Opened, persistOf } from './storage-kit.js'
 import { type DiskFault, diskError, type DiskOperation, VirtualDisk } from './virtual-disk.js'
 
 /** How operations fail from some moment on. */
@@ -150,42 +151,18 @@ class FaultRun {
   }
 
   async #steps(steps: readonly CrashStep[]): Promise<void> {
-    let opened = await this.#open()
-    let inFlight: Promise<void>[] = []
-    for (const step of steps) {
-      if (step.step === 'persist') {
-        inFlight.push(
-          new Promise((resolve) => {
-            opened.storage.persist(persistOf(step.parts), () => {
-              this.acknowledged += 1
-              resolve()
-            })
-          }),
-        )
-        continue
-      }
-      await Promise.all(inFlight)
-      inFlight = []
-      if (step.step === 'settle') continue
-      if (step.step === 'snapshot') {
-        // On a full disk it is given up, and nobody waits for it.
-        const saved = saveSnapshot(opened.storage, step.view()).then(noop, noop)
-        if (step.isMeanwhile === true) inFlight.push(saved)
-        else await saved
-      } else if (step.step === 'install') {
-        // Its leader offers it again.
-        while (!(await installSnapshot(opened.storage, step.view()))) await turn()
-        this.acknowledged += 1
-      } else {
+    await performSteps(steps, await this.#open(), {
+      done: () => void (this.acknowledged += 1),
+      // On a full disk it is given up, and nobody waits for it.
+      snapshotFailed: () => undefined,
+      restart: async () => {
         this.#opened = null
-        if (step.isClean) await opened.storage.close()
-        if (this.#end !== null) return
+        if (this.#end !== null) return null
         this.disk = this.disk.processCrash()
         this.#arm()
-        opened = await this.#open()
-      }
-    }
-    await Promise.all(inFlight)
+        return this.#open()
+      },
+    })
   }
 
   async #open(): Promise<Opened> {
@@ -213,7 +190,6 @@ class FaultRun {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-const noop = (): void => undefined
 const healingTurns = 30
 const stuckTurns = 600
 const takesSpace: ReadonlySet<DiskOperation['kind']> = new Set([

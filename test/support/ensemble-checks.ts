@@ -27,10 +27,21 @@ export const testEnsembleRun = async (t: Test, plan: EnsemblePlan): Promise<void
   })
 
   await t.test('E2E-11 the logs of all servers are one history', async (t) => {
-    t.comment(`${logs.txns.size} txns; ${logs.cut} records were cut away`)
+    const { txns, cut, begunAnew, purged } = logs
+    t.comment({ txns: txns.size, cut, begunAnew, purged })
     t.strictSame(logs.faults.slice(0, 5), [])
     for (const recovered of digests.recovered) t.equal(recovered, digests.replayed)
   })
+
+  if (plan.settings.snapshotTxns !== undefined) {
+    await t.test(
+      'E2E-20 logs were purged, and who needed more was taught by snapshot',
+      async (t) => {
+        t.ok(logs.purged > 0)
+        t.ok(logs.begunAnew > 0)
+      },
+    )
+  }
 
   await t.test('E2E-12 that history is what every client was told', async (t) => {
     t.comment(truth.counts)

@@ -1,16 +1,19 @@
 import { rmSync } from 'node:fs'
 import type { Fault } from './ensemble-plan.js'
 import type { EnsembleProcess } from './ensemble-process.js'
+import type { EnsembleSegments } from './ensemble-segments.js'
 import type { PeerNetwork } from './peer-network.js'
 
 /** What can be done to an ensemble, and undone. */
 export class EnsembleFaults {
   readonly #ensemble: EnsembleProcess
   readonly #network: PeerNetwork
+  readonly #segments: EnsembleSegments
 
-  constructor(ensemble: EnsembleProcess, network: PeerNetwork) {
+  constructor(ensemble: EnsembleProcess, network: PeerNetwork, segments: EnsembleSegments) {
     this.#ensemble = ensemble
     this.#network = network
+    this.#segments = segments
   }
 
   /**
@@ -47,7 +50,10 @@ export class EnsembleFaults {
   heal({ fault }: Fault, victims: readonly number[]): void {
     this.#network.heal()
     for (const id of victims) {
-      if (fault === 'wipe') rmSync(this.#ensemble.dataOf(id), { recursive: true })
+      if (fault === 'wipe') {
+        this.#segments.wiped(id)
+        rmSync(this.#ensemble.dataOf(id), { recursive: true })
+      }
       if (fault === 'stand') this.#ensemble.goOn(id)
       else if (!this.#ensemble.running.includes(id)) this.#ensemble.start(id)
     }

@@ -33,12 +33,19 @@ export class Ensemble {
 
   /** Stands still and hears nothing, while the others lose their links to it and go on. */
   cutOff(id: ServerId): readonly ServerId[] {
+    const others = this.lose(id)
+    this.#tickUntilLed(others)
+    return others
+  }
+
+  /** As {@link cutOff}, in no time. */
+  lose(id: ServerId): readonly ServerId[] {
     this.#cut.add(id)
     const others = ids.filter((other) => other !== id)
     for (const other of others) {
       this.kit(other).step({ input: 'peerLost', from: id, link: this.linkOf(other, id) })
     }
-    this.#tickUntilLed(others)
+    this.run()
     return others
   }
 

@@ -1,4 +1,5 @@
 import { Dice } from '../fuzz/dice.js'
+import type { EnsembleSettings } from './ensemble-process.js'
 
 /** Whom it strikes: the minority is as many as may fail at once, the leader among them. */
 export type Victims = 'leader' | 'follower' | 'minority' | 'all'
@@ -52,6 +53,7 @@ export interface Round {
 export interface EnsemblePlan {
   readonly seed: number
   readonly servers: number
+  readonly settings: EnsembleSettings
   readonly rounds: readonly Round[]
 }
 
@@ -67,15 +69,27 @@ export const ensemblePlan = (seed: number, servers: number, rounds: number): Ens
     return deck.splice(dice.below(deck.length), 1)[0] as Fault
   }
   const drawn = Array.from({ length: rounds }, () => roundOf(deal(), dice))
-  return { seed, servers, rounds: drawn }
+  return { seed, servers, settings: {}, rounds: drawn }
 }
 
-/** The same faults in each run, at moments drawn by the seed. */
+/** As many rounds as asked for, with short logs; half-way and at the end snapshots are given. */
+export const snapshotPlan = (seed: number, servers: number, rounds: number): EnsemblePlan => {
+  const plan = ensemblePlan(seed, servers, rounds - 2 * forgetful.length)
+  const dice = Dice.of(seed, 'servers that forget')
+  const given = (): readonly Round[] => forgetful.map((fault) => roundOf(fault, dice))
+  const half = Math.ceil(plan.rounds.length / 2)
+  const [first, second] = [plan.rounds.slice(0, half), plan.rounds.slice(half)]
+  return { ...plan, settings: shortLogs, rounds: [...first, ...given(), ...second, ...given()] }
+}
+
+/** The same faults in each run, at moments drawn by the seed, and short logs. */
 export const shortEnsemblePlan = (seed: number): EnsemblePlan => {
   const dice = Dice.of(seed, 'a short run')
   const rounds = shortFaults.map((fault) => roundOf(fault, dice))
-  return { seed, servers: 3, rounds }
+  return { seed, servers: 3, settings: shortLogs, rounds }
 }
+
+const shortLogs: EnsembleSettings = { snapshotTxns: 50, segmentBytes: 65_536 }
 
 const roundOf = (fault: Fault, dice: Dice): Round => ({
   fault,
@@ -83,11 +97,17 @@ const roundOf = (fault: Fault, dice: Dice): Round => ({
   hasLeaver: (fault.fault === 'stand' && fault.outlasts === 'session') || dice.once(2),
 })
 
+/** Who has started again knows of its log what the disk holds, and teaches the rest by snapshot. */
+const forgetful: readonly Fault[] = [
+  { fault: 'kill', victims: 'all' },
+  { fault: 'wipe', victims: 'follower' },
+]
+
 const shortFaults: readonly Fault[] = [
   { fault: 'kill', victims: 'leader' },
   { fault: 'stand', victims: 'leader', outlasts: 'silence' },
   { fault: 'part', victims: 'leader', from: 'others' },
-  { fault: 'kill', victims: 'follower' },
+  ...forgetful,
 ]
 
 const faults: readonly Fault[] = [

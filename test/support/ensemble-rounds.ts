@@ -1,11 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { EnsembleFaults } from './ensemble-faults.js'
+import type { EnsembleFaults } from './ensemble-faults.js'
 import type { Fault, Round, Victims } from './ensemble-plan.js'
 import type { EnsembleProcess, ProcessStatus } from './ensemble-process.js'
 import type { ExactlyOnceWriter } from './exactly-once-writer.js'
 import type { Participant } from './ground-truth.js'
 import { LeavingWriter } from './leaving-writer.js'
-import type { PeerNetwork } from './peer-network.js'
 import { visit } from './visit.js'
 import type { WireObserver, WireSpy } from './wire-spy.js'
 
@@ -36,9 +35,9 @@ export class EnsembleRounds implements WireObserver {
   #strike: (() => void) | null = null
   #strikesAt = 0
 
-  constructor(ensemble: EnsembleProcess, network: PeerNetwork) {
+  constructor(ensemble: EnsembleProcess, faults: EnsembleFaults) {
     this.#ensemble = ensemble
-    this.#faults = new EnsembleFaults(ensemble, network)
+    this.#faults = faults
   }
 
   /** All writers are there: they write from now on. */

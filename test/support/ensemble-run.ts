@@ -1,6 +1,8 @@
+import { EnsembleFaults } from './ensemble-faults.js'
 import type { EnsemblePlan } from './ensemble-plan.js'
 import { EnsembleProcess } from './ensemble-process.js'
 import { EnsembleRounds, type PlacedWriter, type Struck } from './ensemble-rounds.js'
+import { EnsembleSegments } from './ensemble-segments.js'
 import { ExactlyOnceWriter, sharedPaths } from './exactly-once-writer.js'
 import { groundTruth, type GroundTruth } from './ground-truth.js'
 import { recoverState, replayed } from './log-witness.js'
@@ -25,9 +27,11 @@ export interface EnsembleRun {
  * ended in order, and their logs are read.
  */
 export const ensembleRun = async (t: Owner, plan: EnsemblePlan): Promise<EnsembleRun> => {
-  const ensemble = new EnsembleProcess(plan.servers)
+  const ensemble = new EnsembleProcess(plan.servers, plan.settings)
   t.teardown(() => ensemble[Symbol.asyncDispose]())
-  const rounds = new EnsembleRounds(ensemble, await PeerNetwork.between(t, ensemble))
+  const segments = new EnsembleSegments(t, ensemble)
+  const network = await PeerNetwork.between(t, ensemble)
+  const rounds = new EnsembleRounds(ensemble, new EnsembleFaults(ensemble, network, segments))
   ensemble.startAll()
   await join(t, rounds, ensemble)
   rounds.start()
@@ -37,8 +41,7 @@ export const ensembleRun = async (t: Owner, plan: EnsemblePlan): Promise<Ensembl
   const { writers, leavers, visitors } = rounds
   const owners = await ownersOf(writers)
   await Promise.all(ensemble.ids.map((id) => ensemble.end(id, 'SIGTERM')))
-  const directories = ensemble.ids.map((id) => ensemble.dataOf(id))
-  const logs = await readReplicaLogs(directories)
+  const logs = await readReplicaLogs(segments.keep())
   const truth = groundTruth(logs.txns, [
     ...writers.map(({ writer: { client, spy, told, prepared } }) => {
       return { sessionId: client.sessionId, spy, told, prepared }
@@ -47,7 +50,9 @@ export const ensembleRun = async (t: Owner, plan: EnsemblePlan): Promise<Ensembl
     ...visitors,
   ])
   const recovered: string[] = []
-  for (const directory of directories) recovered.push((await recoverState(directory)).digest)
+  for (const id of ensemble.ids) {
+    recovered.push((await recoverState(ensemble.dataOf(id))).digest)
+  }
   const digests = { recovered, replayed: replayed(logs.txns).digest }
   return { struck, writers, owners, logs, truth, digests }
 }

@@ -46,6 +46,15 @@ export class Forked<Message> {
     this.#child.send(message)
   }
 
+  /** SIGSTOP: it stands still until {@link goOn}. */
+  stand(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  goOn(): void {
+    this.#child.kill('SIGCONT')
+  }
+
   /** Resolves when the process is gone, which is no fault from now on. */
   ended(): Promise<void> {
     this.#isExpectedToEnd = true

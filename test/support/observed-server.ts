@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { CpuWaits } from './cpu-waits.js'
 import { repositoryRoot } from './repository.js'
 
 /** A server as users start it, with a real disk, looked at from outside. */
@@ -19,6 +20,7 @@ export class ObservedServer {
   readonly port: number
   readonly url: string
   readonly directory: string
+  readonly waits: CpuWaits
   /** Set when it has ended. */
   exit: string | null = null
   readonly #child: ChildProcess
@@ -26,6 +28,7 @@ export class ObservedServer {
 
   private constructor(child: ChildProcess, directory: string, port: number) {
     this.#child = child
+    this.waits = new CpuWaits(child.pid ?? 0)
     this.directory = directory
     this.port = port
     this.url = `conclave://127.0.0.1:${port}`

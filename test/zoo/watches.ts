@@ -102,8 +102,8 @@ export const watchBugs: readonly Bug[] = [
     story: 'a linearizable read is answered for the confirmation of an earlier round',
     rule: 'READ-3',
     file: `${pipeline}/serving.ts`,
-    before: "asked?.wait.wait === 'round' && asked.wait.round <= round",
-    after: "asked?.wait.wait === 'round' && asked.wait.round <= round + 1",
+    before: 'if (awaited <= round)',
+    after: 'if (awaited <= round + 1)',
     test: `${tests}/pipeline/ensemble.test.js`,
   },
   {

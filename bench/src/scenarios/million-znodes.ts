@@ -61,7 +61,7 @@ const withServer = async (
   try {
     bench.progress('start')
     const beganMs = performance.now()
-    await server.start({ data })
+    await server.start({ data, clientPort: 0 })
     const client = await connect(server.url, { sessionTimeoutMs: 60_000 })
     if ((await client.exists(quiet)) === null) await client.create(quiet, payload)
     const startMs = performance.now() - beganMs

@@ -33,7 +33,7 @@ export class Barrier {
   async close(options: WaitOptions & { readonly whileAlive?: boolean } = {}): Promise<boolean> {
     const { whileAlive = false, ...given } = options
     const path = this.#path.slice(0, this.#path.lastIndexOf('/')) || '/'
-    return within(given, async (signal) => {
+    return within(this.#client, given, async (signal) => {
       const kind = whileAlive ? 'ephemeral' : 'persistent'
       try {
         await inDirectory(this.#client, { path, wait: { signal } }, () =>
@@ -64,7 +64,7 @@ export class Barrier {
    * @throws the signal's reason; a `DOMException` named `TimeoutError`
    */
   pass(options?: WaitOptions): Promise<void> {
-    return within(options, async (signal) => {
+    return within(this.#client, options, async (signal) => {
       await using lookout = new Lookout(this.#client, signal)
       while ((await this.#client.exists(this.#path, { signal })) !== null) {
         await lookout.changed({ path: this.#path })

@@ -90,7 +90,7 @@ export const contend = async (
       // Its follower looks at this znode alone, and a permit leaves it no other sign.
       if (kind.startsWith('permit-')) {
         const announce = client.transaction().add(guard).set(path, data)
-        await persistently(() => announce.commit({ signal }))
+        await persistently(client, () => announce.commit({ signal }))
       }
       return new ZnodeGrant(client, guard)
     }

@@ -46,7 +46,7 @@ export class DoubleBarrier {
    * @throws the signal's reason; a `DOMException` named `TimeoutError`; then nothing is left behind
    */
   enter(options?: WaitOptions): Promise<void> {
-    return within(options, async (signal) => {
+    return within(this.#client, options, async (signal) => {
       await this.#clearStale(signal)
       const prefix = childPath(this.#path, memberPrefix)
       const kind = { kind: 'ephemeralSequential', withStat: true, signal } as const
@@ -72,7 +72,7 @@ export class DoubleBarrier {
    * @throws the signal's reason; a `DOMException` named `TimeoutError`; it has left all the same
    */
   leave(options?: WaitOptions): Promise<void> {
-    return within(options, async (signal) => {
+    return within(this.#client, options, async (signal) => {
       const own = this.#own
       this.#own = null
       try {
@@ -101,7 +101,7 @@ export class DoubleBarrier {
 
   async #markReady(ready: string): Promise<void> {
     try {
-      await persistently(() => this.#client.create(ready))
+      await persistently(this.#client, () => this.#client.create(ready))
     } catch (error) {
       if (!(error instanceof NodeExistsError)) throw error
     }

@@ -84,7 +84,7 @@ export class Election<D = unknown> {
     options?: WaitOptions,
   ): Promise<T> {
     const owner = { id: this.#id, data: this.#data ?? null }
-    const grant = await within(options, (signal) =>
+    const grant = await within(this.#client, options, (signal) =>
       contend(
         this.#client,
         { directory: this.#path, kind: 'candidate' },

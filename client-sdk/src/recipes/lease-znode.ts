@@ -93,7 +93,7 @@ const madeHolder = async (
   { terms, signal }: Omit<Asking, 'isPatient'>,
 ): Promise<Held | null> => {
   const path = childPath(directory, holderName)
-  const sentMs = performance.now()
+  const sentMs = client.clock.nowMs()
   const options = { ...terms.znode, withStat: true, signal } as const
   try {
     const made = await inDirectory(client, { path: directory, wait: { signal } }, () =>
@@ -108,7 +108,7 @@ const madeHolder = async (
 
 /** A new znode, and so a new token, in place of the one that the guard names. */
 export const replace = async (client: Client, from: Guard, terms: Terms): Promise<Held> => {
-  const sentMs = performance.now()
+  const sentMs = client.clock.nowMs()
   // The create tells only the path; that of the set is the stat of the same znode.
   const [, , stat] = await client
     .transaction()

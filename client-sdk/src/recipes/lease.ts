@@ -49,8 +49,8 @@ export class Lease implements Grant {
   readonly #grant: ZnodeGrant
   readonly #terms: Terms
   #deadlineMs: number
-  #deadlineTimer: ReturnType<typeof setTimeout> | undefined
-  #renewTimer: ReturnType<typeof setTimeout> | undefined
+  #stopDeadline: () => void = () => undefined
+  #stopRenewal: () => void = () => undefined
 
   private constructor(client: Client, held: Held, terms: Terms) {
     this.#client = client
@@ -62,8 +62,8 @@ export class Lease implements Grant {
     this.guard = held.guard
     this.signal = this.#grant.signal
     this.signal.addEventListener('abort', () => {
-      clearTimeout(this.#deadlineTimer)
-      clearTimeout(this.#renewTimer)
+      this.#stopDeadline()
+      this.#stopRenewal()
     })
     this.#renewed(held.sentMs)
   }
@@ -100,7 +100,8 @@ export class Lease implements Grant {
   ): Promise<Lease> {
     const terms = termsOf(options)
     const from = { path: childPath(path, holderName), czxid: token }
-    return within({ signal: options.signal, timeoutMs: options.timeoutMs }, async (signal) => {
+    const { signal: given, timeoutMs } = options
+    return within(client, { signal: given, timeoutMs }, async (signal) => {
       signal.throwIfAborted()
       const replacing = replace(client, from, terms)
       try {
@@ -160,7 +161,7 @@ export class Lease implements Grant {
    * @throws `FencedError` when the lease is gone
    */
   async renew(options?: WaitOptions): Promise<void> {
-    const sentMs = performance.now()
+    const sentMs = this.#client.clock.nowMs()
     const again = this.#client.transaction().add(this.guard)
     try {
       await again.set(this.path, this.#terms.data).commit(options)
@@ -202,7 +203,7 @@ export class Lease implements Grant {
   ): Promise<Lease | null> {
     const terms = termsOf(about.options)
     const { signal: given, timeoutMs } = about.options ?? {}
-    return within({ signal: given, timeoutMs }, async (signal) => {
+    return within(client, { signal: given, timeoutMs }, async (signal) => {
       const waiting = { owner: { id: terms.id, data: null }, signal, isPatient: about.isPatient }
       const turn = await contend(client, { directory: path, kind: 'lock' }, waiting)
       if (turn === null) return null
@@ -218,22 +219,26 @@ export class Lease implements Grant {
 
   #tie(): Tie {
     if (this.#terms.ttlMs === null) return sessionTie(this.#client)
-    const isSafe = (): boolean => performance.now() < this.#deadlineMs
+    const isSafe = (): boolean => this.#client.clock.nowMs() < this.#deadlineMs
     return { isToSession: false, ephemeralOwner: 0, isSafe }
   }
 
   #renewed(sentMs: number): void {
     const { ttlMs, isRenewed } = this.#terms
     if (ttlMs === null || this.signal.aborted) return
-    clearTimeout(this.#deadlineTimer)
-    clearTimeout(this.#renewTimer)
+    this.#stopDeadline()
+    this.#stopRenewal()
     this.#deadlineMs = sentMs + ttlMs * deadlineFraction
     const message = 'the lease was not renewed in time: it may be gone'
-    this.#deadlineTimer = setTimeout(
-      () => this.#grant.lose(new FencedError({ path: this.path, message })),
-      Math.max(0, this.#deadlineMs - performance.now()),
+    const { clock } = this.#client
+    this.#stopDeadline = clock.timer(Math.max(0, this.#deadlineMs - clock.nowMs()), () =>
+      this.#grant.lose(new FencedError({ path: this.path, message })),
     )
-    if (isRenewed) this.#renewTimer = setTimeout(() => this.#renewAlone(), ttlMs * renewFraction)
+    if (isRenewed) this.#renewIn(ttlMs * renewFraction)
+  }
+
+  #renewIn(ms: number): void {
+    this.#stopRenewal = this.#client.clock.timer(ms, () => this.#renewAlone())
   }
 
   /** A renewal that was refused for now is tried again; the deadline goes on. */
@@ -241,7 +246,7 @@ export class Lease implements Grant {
     void this.renew().catch((error: unknown) => {
       if (this.signal.aborted) return
       if (!(error instanceof ConclaveError) || error.retry !== 'later') this.#grant.lose(error)
-      else this.#renewTimer = setTimeout(() => this.#renewAlone(), retryMs)
+      else this.#renewIn(retryMs)
     })
   }
 }

@@ -25,6 +25,8 @@ const lockChecks: Checks<LockOptions> = { id: anything, reentrant: isBoolean }
 export class Lock {
   /** The directory of its contenders. */
   readonly path: string
+  /** @internal */
+  readonly clock: Client['clock']
   readonly #client: Client
   readonly #kind: ContenderKind
   readonly #id: string | null
@@ -35,6 +37,7 @@ export class Lock {
     const { kind, ...options } = about
     const { id = null, reentrant = false } = checked(options, lockChecks)
     this.#client = client
+    this.clock = client.clock
     this.path = path
     this.#kind = kind
     this.#id = idOf(id)
@@ -77,7 +80,7 @@ export class Lock {
   }
 
   #take(options: WaitOptions | undefined, isPatient: boolean): Promise<Grant | null> {
-    return within(options, async (signal) => {
+    return within(this, options, async (signal) => {
       const ask = (): Promise<Grant | null> =>
         contend(
           this.#client,

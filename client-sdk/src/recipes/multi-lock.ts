@@ -58,7 +58,7 @@ export class MultiLock {
   }
 
   #takeAll(options: WaitOptions | undefined, take: Take): Promise<MultiGrant | null> {
-    return within(options, async (signal) => {
+    return within(this.#locks[0] as Lock, options, async (signal) => {
       const taken = new Map<Lock, Grant>()
       try {
         for (const lock of this.#locks.toSorted(byPath)) {

@@ -1,5 +1,7 @@
 import type { Client } from '../client.js'
-import { BadArgumentsError, ClosedError, ConclaveError } from '../errors.js'
+import { type Clock, processClock } from '../clock.js'
+import { BadArgumentsError, ClosedError, ConclaveError, SessionExpiredError } from '../errors.js'
+import { pause } from './waiting.js'
 
 export interface RunOptions {
   /** Ends what runs: its own signal aborts, and it is not begun again. */
@@ -29,6 +31,8 @@ const pauseMsMax = 5_000
  * succeeds or is refused for good.
  */
 export class SessionScope implements AsyncDisposable {
+  /** Of this process, whatever client there is. */
+  readonly clock: Clock = processClock
   readonly #connect: (signal: AbortSignal) => Promise<Client>
   readonly #over = new AbortController()
   readonly #runs = new Set<Promise<unknown>>()
@@ -49,7 +53,8 @@ export class SessionScope implements AsyncDisposable {
   }
 
   /**
-   * Runs it now, and again in each next session whenever the present one has ended before it has.
+   * Runs it now, and again in each next session whenever the present one has ended before it has;
+   * also when it throws `SessionExpiredError`, which says that what it held is lost.
    *
    * @returns what it returns in the session in which it ends by itself
    * @throws what it throws for another reason than the end of its session; the signal's reason;
@@ -79,14 +84,17 @@ export class SessionScope implements AsyncDisposable {
     for (;;) {
       given?.throwIfAborted()
       const { client, signal } = await this.#session()
+      const either = given === undefined ? signal : AbortSignal.any([signal, given])
       try {
-        const either = given === undefined ? signal : AbortSignal.any([signal, given])
         const value = await registration(client, either)
         if (!signal.aborted) return value
       } catch (error) {
         this.#over.signal.throwIfAborted()
         given?.throwIfAborted()
-        if (!signal.aborted) throw error
+        if (signal.aborted) continue
+        // A deadline may pass though the servers still have the session: what was held is lost.
+        if (!(error instanceof SessionExpiredError)) throw error
+        await pause(this.clock, pauseMsFirst, either)
       }
     }
   }
@@ -94,14 +102,14 @@ export class SessionScope implements AsyncDisposable {
   async #session(): Promise<Session> {
     this.#over.signal.throwIfAborted()
     const opening = (this.#current ??= this.#open())
-    try {
-      const session = await opening
-      if (!session.signal.aborted) return session
-      this.#forget(opening)
-    } catch (error) {
+    const session = await opening.catch((error: unknown) => {
       this.#forget(opening)
       throw error
-    }
+    })
+    // Not forgotten: `close` has to find what is open.
+    this.#over.signal.throwIfAborted()
+    if (!session.signal.aborted) return session
+    this.#forget(opening)
     return this.#session()
   }
 
@@ -134,7 +142,7 @@ export class SessionScope implements AsyncDisposable {
         const isPassing = error instanceof ConclaveError && retried.has(error.retry)
         if (!isPassing) throw error
       }
-      await pause(pauseMs, signal)
+      await pause(this.clock, pauseMs, signal)
     }
   }
 }
@@ -146,14 +154,3 @@ interface Session {
   /** Aborts when the session, or the scope, has ended. */
   readonly signal: AbortSignal
 }
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
-  })

@@ -3,7 +3,7 @@ import type { As } from '../codecs.js'
 import { BadVersionError, NodeExistsError, NoNodeError } from '../errors.js'
 import type { ReadOptions, WaitOptions } from '../options.js'
 import { Lookout, within } from './waiting.js'
-import { ensureDirectory } from './znodes.js'
+import { inDirectory } from './znodes.js'
 
 /** A value and the version that a compare-and-set of it names. */
 export interface Versioned<T> {
@@ -82,7 +82,7 @@ export class SharedValue<T> {
    * @throws `BadVersionError` after 100 attempts; what the function throws; the signal's reason
    */
   update(change: (value: T) => T, options?: WaitOptions): Promise<Versioned<T>> {
-    return within(options, async (signal) => {
+    return within(this.#client, options, async (signal) => {
       for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
         const { value, version } = await this.get({ signal })
         const next = change(value)
@@ -107,16 +107,10 @@ export class SharedValue<T> {
     }
   }
 
-  async #create(value: T, options: WaitOptions | undefined): Promise<void> {
-    const parent = this.#path.slice(0, this.#path.lastIndexOf('/')) || '/'
-    const create = (): Promise<string> =>
-      this.#client.create(this.#path, value, { ...options, as: this.#as })
-    try {
-      await create()
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error
-      await ensureDirectory(this.#client, parent, { ...options })
-      await create()
-    }
+  async #create(value: T, wait: WaitOptions = {}): Promise<void> {
+    const path = this.#path.slice(0, this.#path.lastIndexOf('/')) || '/'
+    await inDirectory(this.#client, { path, wait }, () =>
+      this.#client.create(this.#path, value, { ...wait, as: this.#as }),
+    )
   }
 }

@@ -104,7 +104,7 @@ export class TimestampOracle {
     const end = data + Math.max(this.#window, count)
     if (!Number.isSafeInteger(end)) throw new TooLargeError({ path: this.#path })
     const { version } = stat
-    await persistently(() =>
+    await persistently(this.#client, () =>
       this.#client
         .transaction()
         .add(this.#holding.guard)

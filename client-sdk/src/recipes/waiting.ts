@@ -1,6 +1,7 @@
 import type { Stat } from '@conclave/protocol'
 import { checked, type Checks } from '../checked.js'
 import type { Client } from '../client.js'
+import type { Clock } from '../clock.js'
 import { ClosedError } from '../errors.js'
 import { waitChecks, type WaitOptions } from '../options.js'
 import type { WatchStream } from '../watch.js'
@@ -12,6 +13,7 @@ import type { WatchStream } from '../watch.js'
  *   named `TimeoutError`
  */
 export const within = async <T>(
+  { clock }: Pick<Client, 'clock'>,
   options: WaitOptions | undefined,
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> => {
@@ -19,15 +21,15 @@ export const within = async <T>(
   const { signal, timeoutMs } = checked(options, checks)
   signal?.throwIfAborted()
   const over = new AbortController()
-  const timer =
+  const stop =
     timeoutMs === undefined
-      ? undefined
-      : setTimeout(() => over.abort(timeoutReason(timeoutMs)), timeoutMs)
+      ? () => undefined
+      : clock.timer(timeoutMs, () => over.abort(timeoutReason(timeoutMs)))
   try {
     // Not by listeners: many calls may share a signal, and Node warns past ten.
     return await run(signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]))
   } finally {
-    clearTimeout(timer)
+    stop()
   }
 }
 
@@ -48,6 +50,19 @@ export const orAborted = async <T>(promise: Promise<T>, signal: AbortSignal): Pr
     signal.removeEventListener('abort', onAbort)
   }
 }
+
+/** Waits so long, in ms, or until the signal aborts: which it was, the signal says. */
+export const pause = (clock: Clock, ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const stop = clock.timer(ms, done)
+    function done(): void {
+      stop()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done)
+    if (signal.aborted) done()
+  })
 
 /**
  * Watches one place at a time for somebody who looks, waits, and looks again. Nothing is missed:

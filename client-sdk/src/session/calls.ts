@@ -9,11 +9,10 @@ import {
   type ServerFrame,
   type ServerFrameOf,
   ShapeError,
-  type StreamPosition,
   type Xid,
   type Zxid,
 } from '@conclave/protocol'
-import type { Effect, Settlement } from './effect.js'
+import type { Effect, Settlement, StreamStanding } from './effect.js'
 import { refused, type SessionEnd } from './ending.js'
 import type { DigestIdentity, Input, Submit } from './input.js'
 import { sizeBound } from './op-size.js'
@@ -97,10 +96,10 @@ export class Calls<Token> {
     return this.#requests.pump(nowMs, frames)
   }
 
-  /** Where a stream stands, a caught-up one at the latest zxid shown. */
-  streamPosition(token: Token): StreamPosition | null {
+  /** Where a stream stands, a caught-up one at the latest zxid shown; null when there is none. */
+  streamStanding(token: Token): StreamStanding | null {
     const stream = this.#streams.get(token)
-    return stream === undefined ? null : this.#streams.position(stream)
+    return stream === undefined ? null : this.#streams.standing(stream)
   }
 
   step(input: CallInput<Token>): void {
@@ -187,6 +186,11 @@ export class Calls<Token> {
     if (this.#phase === 'open' && this.#preamble === 0 && zxid > this.#watchedUpTo) {
       this.#watchedUpTo = zxid
     }
+  }
+
+  /** @param sentMs when what a server has just answered was sent */
+  confirmed(sentMs: number): void {
+    this.#streams.confirmed(sentMs)
   }
 
   /** @returns the zxid that the frame has shown */

@@ -57,7 +57,15 @@ export type StreamItem =
       readonly position: StreamPosition
     }
   | { readonly item: 'caughtUp'; readonly position: StreamPosition }
-  | { readonly item: 'ended'; readonly why: Ending }
+  | { readonly item: 'ended'; readonly why: Ending; readonly standing: StreamStanding }
+
+/** How far a stream has come, and how old that is. */
+export interface StreamStanding {
+  readonly position: StreamPosition | null
+  readonly isCaughtUp: boolean
+  /** The server was asked at this time, or later, and there was no more; null: never yet. */
+  readonly currentAtMs: number | null
+}
 
 export type SessionState = 'connected' | 'suspended' | 'expired' | 'closed'
 

@@ -65,11 +65,13 @@ export class Liveness {
     return this.#lastId
   }
 
-  pong(id: number): void {
+  /** @returns when that ping was sent; null when it is not one of the latest */
+  pong(id: number): number | null {
     const ping = this.#pings.find((sent) => sent.id === id)
-    if (ping === undefined) return
+    if (ping === undefined) return null
     this.#pings = this.#pings.filter((sent) => sent.id > id)
     this.#extend(ping.sentMs)
+    return ping.sentMs
   }
 
   /** @returns the id of the probe to send now, or null */

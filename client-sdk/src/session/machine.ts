@@ -89,7 +89,7 @@ export class SessionMachine<Token> {
     return this.#liveness.deadlineMs
   }
 
-  get calls(): Pick<Calls<Token>, 'streamPosition' | 'ackedXid'> {
+  get calls(): Pick<Calls<Token>, 'streamStanding' | 'ackedXid'> {
     return this.#calls
   }
 
@@ -189,7 +189,7 @@ export class SessionMachine<Token> {
       case 'pong':
         this.#saw(frame.zxid)
         this.#calls.shown(frame.zxid)
-        this.#liveness.pong(frame.id)
+        this.#confirmed(this.#liveness.pong(frame.id))
         this.#servers.served()
         return
       case 'probed':
@@ -222,6 +222,7 @@ export class SessionMachine<Token> {
     this.#liveness.attached(frame.sessionTimeoutMs, link.sentMs)
     const { serverId, role, epoch } = frame
     this.#link = { phase: 'ready', connection: link.connection, server: { serverId, role, epoch } }
+    this.#confirmed(link.sentMs)
     this.#calls.attach(frame)
   }
 
@@ -318,6 +319,10 @@ export class SessionMachine<Token> {
       reason: reason ?? (deadlinePassed ? 'no server has confirmed the session in time' : null),
     }
     this.#effects.push({ effect: 'state', change: this.#published })
+  }
+
+  #confirmed(sentMs: number | null): void {
+    if (sentMs !== null) this.#calls.confirmed(sentMs)
   }
 
   #saw(zxid: Zxid): void {

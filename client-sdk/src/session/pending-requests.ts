@@ -1,6 +1,12 @@
-import { type ClientFrameOf, type ErrorCode, limits, type Op, type Xid } from '@conclave/protocol'
+import {
+  Fifo,
+  type ClientFrameOf,
+  type ErrorCode,
+  limits,
+  type Op,
+  type Xid,
+} from '@conclave/protocol'
 import { bounds } from './bounds.js'
-import { Fifo } from './fifo.js'
 import { outlivesConnection, type Request } from './request.js'
 
 /**
@@ -42,7 +48,7 @@ export class PendingRequests<Token> {
 
   /** The highest xid such that every write up to it has been settled to the caller. */
   get ackedXid(): Xid {
-    const first = this.#unacked.peek()
+    const first = this.#unacked.at(0)
     return (first === undefined ? this.#lastXid : first.xid - 1) as Xid
   }
 
@@ -223,13 +229,13 @@ export class PendingRequests<Token> {
       if (this.#sentWrites > 0 || nowMs < this.#heldUntilMs) return null
       this.#release()
     }
-    for (let next = this.#toSend.peek(); next !== undefined; next = this.#toSend.peek()) {
+    for (let next = this.#toSend.at(0); next !== undefined; next = this.#toSend.at(0)) {
       if (!next.isAborted || next.isWrite) return next
       this.#toSend.shift()
       this.#unanswered.delete(next.xid)
     }
     if (!this.#isOpen) return null
-    for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
+    for (let next = this.#waiting.at(0); next !== undefined; next = this.#waiting.at(0)) {
       if (next.isAborted || this.#isStale(next)) this.#unwait()
       else if (next.isWrite && this.#unacked.length >= limits.unackedWritesMax) return null
       else return next
@@ -312,6 +318,6 @@ export class PendingRequests<Token> {
     request.isSettled = true
     this.#resultsToAck += 1
     this.#bytesToAck += resultBytes
-    while (this.#unacked.peek()?.isSettled === true) this.#unacked.shift()
+    while (this.#unacked.at(0)?.isSettled === true) this.#unacked.shift()
   }
 }

@@ -7,7 +7,7 @@ import {
   type Secret,
 } from '@conclave/protocol'
 import { clientMessages, serverMessages } from '@conclave/protocol/codec'
-import type { Connection, Platform } from '../transport/transport.js'
+import type { Clock, Connection, Platform } from '../transport/transport.js'
 import { Call, type Caller, type WatchObserver } from './call.js'
 import type { Effect, Settlement, StateChange } from './effect.js'
 import type { Input } from './input.js'
@@ -72,6 +72,10 @@ export class SessionRunner {
   get isSafe(): boolean {
     const { deadline } = this.#machine.state
     return deadline !== null && this.#platform.nowMs() < deadline
+  }
+
+  get clock(): Clock {
+    return this.#platform
   }
 
   get reasons(): ReadonlyMap<string, string> {

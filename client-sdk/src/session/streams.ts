@@ -6,7 +6,7 @@ import {
   wholeTxnIndex,
   type Zxid,
 } from '@conclave/protocol'
-import type { Effect, Ending, StreamItem } from './effect.js'
+import type { Effect, Ending, StreamItem, StreamStanding } from './effect.js'
 import type { OpenStream } from './input.js'
 
 /** A watch stream as the machine knows it. */
@@ -29,6 +29,8 @@ export interface Stream<Token> {
    */
   state: 'live' | 'detached' | 'paused'
   isCaughtUp: boolean
+  /** When it was last caught up, on earlier connections. */
+  currentAtMs: number | null
   /** A fresh one for each `watch` request, so that late frames of an earlier one are known. */
   streamId: number
 }
@@ -45,6 +47,8 @@ export class Streams<Token> {
   /** What the server has shown on this connection: caught-up streams stand there. */
   #shown = 0 as Zxid
   #attachedAt = 0 as Zxid
+  /** When the last thing that this connection has answered was sent. */
+  #confirmedMs: number | null = null
   #ensembleId = ''
 
   constructor(emit: (effect: Effect<Token>) => void) {
@@ -65,6 +69,7 @@ export class Streams<Token> {
       askedAt: null,
       state: 'detached',
       isCaughtUp: false,
+      currentAtMs: null,
       streamId: 0,
     }
     this.#byToken.set(token, stream)
@@ -120,10 +125,14 @@ export class Streams<Token> {
     if (zxid > this.#shown) this.#shown = zxid
   }
 
-  position(stream: Stream<Token>): StreamPosition | null {
-    const { position, isCaughtUp } = stream
-    if (!isCaughtUp || position === null || this.#shown <= position.zxid) return position
-    return { ensembleId: this.#ensembleId, zxid: this.#shown, index: wholeTxnIndex }
+  confirmed(sentMs: number): void {
+    this.#confirmedMs = sentMs
+  }
+
+  standing(stream: Stream<Token>): StreamStanding {
+    const { isCaughtUp } = stream
+    const currentAtMs = isCaughtUp ? this.#confirmedMs : stream.currentAtMs
+    return { position: this.#position(stream), isCaughtUp, currentAtMs }
   }
 
   opened(stream: Stream<Token>, { position }: OpResult<'watch'>): void {
@@ -162,8 +171,9 @@ export class Streams<Token> {
   }
 
   end(stream: Stream<Token>, why: Ending): void {
+    const standing = this.standing(stream)
     this.forget(stream)
-    this.#deliver(stream, { item: 'ended', why })
+    this.#deliver(stream, { item: 'ended', why, standing })
   }
 
   endAll(why: Ending): void {
@@ -175,6 +185,12 @@ export class Streams<Token> {
     return stream === undefined || stream.state !== 'live' ? null : stream
   }
 
+  #position(stream: Stream<Token>): StreamPosition | null {
+    const { position, isCaughtUp } = stream
+    if (!isCaughtUp || position === null || this.#shown <= position.zxid) return position
+    return { ensembleId: this.#ensembleId, zxid: this.#shown, index: wholeTxnIndex }
+  }
+
   /** A position of another ensemble says nothing about this one's zxids. */
   #isNews({ position }: Stream<Token>, zxid: Zxid, index: number): boolean {
     if (position === null || position.ensembleId !== this.#ensembleId) return true
@@ -182,7 +198,9 @@ export class Streams<Token> {
   }
 
   #stand(stream: Stream<Token>): void {
-    stream.position = this.position(stream)
+    const { position, currentAtMs } = this.standing(stream)
+    stream.position = position
+    stream.currentAtMs = currentAtMs
     stream.isCaughtUp = false
   }
 

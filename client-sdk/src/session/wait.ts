@@ -1,4 +1,4 @@
-import type { Platform } from '../transport/transport.js'
+import type { Clock } from '../transport/transport.js'
 
 /** What every wait takes. Without either, a call waits as long as the session lives. */
 export interface WaitOptions {
@@ -13,10 +13,10 @@ export interface WaitOptions {
 
 /** The waits of one client: one listener a signal, however many share it (Node warns past ten). */
 export class Waits {
-  readonly #timer: Platform['timer']
+  readonly #timer: Clock['timer']
   readonly #bySignal = new Map<AbortSignal, SharedSignal>()
 
-  constructor(timer: Platform['timer']) {
+  constructor(timer: Clock['timer']) {
     this.#timer = timer
   }
 

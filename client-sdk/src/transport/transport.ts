@@ -26,17 +26,21 @@ export interface Transport {
   open(server: string, events: ConnectionEvents): Connection
 }
 
-/** All that the SDK needs of the place it runs in. */
-export interface Platform {
-  readonly transport: Transport
+/** The time of one place. */
+export interface Clock {
   /** Monotonic. */
   nowMs(): number
-  randomBytes(count: number): Uint8Array
   /**
    * Runs `run` once, later.
    * @returns takes it back
    */
   timer(afterMs: number, run: () => void): () => void
+}
+
+/** All that the SDK needs of the place it runs in. */
+export interface Platform extends Clock {
+  readonly transport: Transport
+  randomBytes(count: number): Uint8Array
   /** Runs `run` after all that this turn still does, so that it finds everything gathered. */
   defer(run: () => void): void
 }

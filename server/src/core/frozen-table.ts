@@ -22,8 +22,8 @@ export class FrozenTable<Item, Entry> {
   readonly #zxid: Zxid
   readonly #table: Freezable<Item, Entry>
   readonly #live: Iterator<Item>
-  readonly #copies = new Map<Item, Entry>()
-  #leftovers: Iterator<Entry> | null = null
+  /** Given first, so that there are never more than were touched between two slices. */
+  readonly #copies: Entry[] = []
 
   /** @param id grows with each snapshot of this process */
   constructor(id: number, zxid: Zxid, table: Freezable<Item, Entry>) {
@@ -35,39 +35,24 @@ export class FrozenTable<Item, Entry> {
 
   /** Must be called before the item changes or goes. */
   touch(item: Item): void {
-    const table = this.#table
-    if (table.snapshotMark(item) === this.#id || table.bornAt(item) > this.#zxid) return
-    table.setSnapshotMark(item, this.#id)
-    this.#copies.set(item, table.entry(item))
+    this.#take(item, this.#copies)
   }
 
-  /** At most `max` more entries; empty when all have been given. */
+  /** At most `max` more entries, in no order; empty when all have been given. */
   next(max: number): Entry[] {
-    const entries: Entry[] = []
-    while (this.#leftovers === null && entries.length < max) {
+    const entries = this.#copies.splice(0, max)
+    while (entries.length < max) {
       const { value: item, done } = this.#live.next()
-      if (done === true) this.#leftovers = this.#copies.values()
-      else this.#visit(item, entries)
-    }
-    while (this.#leftovers !== null && entries.length < max) {
-      const { value: entry, done } = this.#leftovers.next()
       if (done === true) break
-      entries.push(entry)
+      this.#take(item, entries)
     }
     return entries
   }
 
-  #visit(item: Item, entries: Entry[]): void {
+  #take(item: Item, entries: Entry[]): void {
     const table = this.#table
-    if (table.bornAt(item) > this.#zxid) return
-    if (table.snapshotMark(item) !== this.#id) {
-      table.setSnapshotMark(item, this.#id)
-      entries.push(table.entry(item))
-      return
-    }
-    const copy = this.#copies.get(item)
-    if (copy === undefined) return
-    this.#copies.delete(item)
-    entries.push(copy)
+    if (table.snapshotMark(item) === this.#id || table.bornAt(item) > this.#zxid) return
+    table.setSnapshotMark(item, this.#id)
+    entries.push(table.entry(item))
   }
 }

@@ -151,8 +151,9 @@ export class Replica {
     const clients = this.#connections.drain()
     this.#pumpReady()
     this.#budget.renew()
+    const retired = this.#retire()
     const again: Effect[] = this.#hasMore() ? [{ effect: 'again' }] : []
-    return [...outward, ...this.#logReads.drain(), ...clients, ...this.#retire(), ...again]
+    return [...outward, ...this.#logReads.drain(), ...clients, ...retired, ...again]
   }
 
   /** The txn is committed. Events, then its reply, then the reads behind it. */

@@ -1,4 +1,4 @@
-import { BadVersionError, connect, FencedError, json } from '#client/index.js'
+import { BadVersionError, type Client, connect, FencedError, json } from '#client/index.js'
 import {
   Barrier,
   Counter,
@@ -273,3 +273,24 @@ t.test(
     t.match(await rejection(refused.run(() => 1)), { code: 'badConnectString' })
   },
 )
+
+t.test('RECIPE-25 a scope that is closed while it connects closes what it gets', async (t) => {
+  const server = await startTestServer(t)
+  const asked = deferred()
+  const clients: Client[] = []
+  const scope = new SessionScope(async () => {
+    await asked.promise
+    const client = await connect(server.url)
+    clients.push(client)
+    return client
+  })
+  const running = rejection(scope.run(() => 'never'))
+  const closing = scope.close()
+  asked.resolve()
+  await closing
+  t.match(await running, { code: 'closing' })
+  t.strictSame(
+    clients.map(({ state }) => state),
+    ['closed'],
+  )
+})

@@ -1,11 +1,6 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { FencedError, SessionExpiredError } from '#client/index.js'
 import { Mutex, MultiLock, ReadWriteLock, Semaphore } from '#client/recipes/index.js'
 import t from 'tap'
-import { Forked } from '../../support/forked.js'
-import { tempDirectory } from '../../support/server-kit.js'
-import type { StandingHolderMessage } from '../../support/standing-holder-child.js'
 import { startProxy } from '../../support/tcp-proxy.js'
 import { cliOf } from '../../server/cli/cli-kit.js'
 import { rejection } from '../client-kit.js'
@@ -91,31 +86,6 @@ t.test('RECIPE-3 who stood still past the deadline holds nothing, told or not', 
   t.notOk(grant.isHeld)
   t.notOk(client.isSafe)
   t.notOk(grant.signal.aborted, 'it was not told yet')
-})
-
-t.test('RECIPE-2 RECIPE-3 who stood still over its end writes nothing any more', async (t) => {
-  const { server, client } = await startReal(t, { sessionTimeoutMsMin: 1_000 })
-  const file = join(tempDirectory(t), 'go')
-  const holders = Array.from(
-    { length: 4 },
-    () => new Forked<StandingHolderMessage>('standing-holder-child'),
-  )
-  for (const holder of holders) t.teardown(() => holder.kill())
-  const locks = holders.map((_, i) => `/m-${i}`)
-  const held = await Promise.all(
-    holders.map((holder, i) =>
-      holder.ask({ url: server.url, lock: locks[i], sessionTimeoutMs: 1_000 }),
-    ),
-  )
-  const still = holders.map((holder) => holder.ask({ file }))
-  const next = await Promise.all(locks.map((lock) => new Mutex(client, lock).acquire()))
-  writeFileSync(file, '')
-  for (const [i, { isHeld, outcome }] of (await Promise.all(still)).entries()) {
-    t.equal(isHeld, false)
-    t.equal(outcome, 'sessionExpired')
-    t.ok((next[i]?.token ?? 0) > (held[i]?.token ?? Infinity))
-  }
-  t.equal(await client.exists('/stale'), null)
 })
 
 t.test('RECIPE-3 a grant is lost at once with the client that is closed', async (t) => {

@@ -51,3 +51,12 @@ export const deferred = <T = void>() => {
   })
   return { promise, resolve, reject }
 }
+
+/** Resolves once there is no such znode. */
+export const untilGone = async (client: Client, path: string): Promise<void> => {
+  for (;;) {
+    const { stat, changed } = await client.exists(path, { watch: true })
+    if (stat === null) return
+    await changed
+  }
+}

@@ -1,4 +1,4 @@
-import type { ServerId, SessionId } from '@conclave/protocol'
+import type { Epoch, ServerId, SessionId, Zxid } from '@conclave/protocol'
 import type { Txn } from '@conclave/protocol/peer'
 import type { Ledger } from '../ledger.js'
 import { Violation } from '../violation.js'
@@ -7,12 +7,15 @@ import type { Invariant, Sight } from './invariant.js'
 /**
  * S4: no session expires before its timeout has passed since its last touch that was answered, and
  * since its leader was established; nobody proposes it but that leader. Clocks run a little wrong.
+ * It is judged when it is logged, and counts when it is committed: what a leader logs that has been
+ * deposed without knowing it ends nobody's session, whatever the next one has heard meanwhile.
  */
 export class Expiry implements Invariant {
   readonly #nowMs: () => number
   readonly #timeouts = new Map<SessionId, number>()
   readonly #heardMs = new Map<SessionId, number>()
   readonly #connections = new Map<string, Touches>()
+  readonly #hasty = new Map<Zxid, { readonly epoch: Epoch; readonly found: string }>()
   readonly #establishedMs = new Map<number, { readonly server: ServerId; readonly ms: number }>()
 
   constructor(nowMs: () => number) {
@@ -33,9 +36,19 @@ export class Expiry implements Invariant {
       case 'persisting':
         for (const txn of sight.effect.txns) this.#logged(txn, sight.server, ledger)
         return
+      case 'applied':
+        return this.#applied(sight.zxid, ledger)
       default:
         return
     }
+  }
+
+  #applied(zxid: Zxid, { committed }: Ledger): void {
+    const hasty = this.#hasty.get(zxid)
+    if (hasty !== undefined && hasty.epoch === committed[zxid - 1]?.epoch) {
+      throw new Violation('S4', hasty.found)
+    }
+    this.#hasty.delete(zxid)
   }
 
   #told(sight: Extract<Sight, { sight: 'serverFrame' }>): void {
@@ -61,7 +74,7 @@ export class Expiry implements Invariant {
     const silenceMs = this.#nowMs() - heardMs
     if (silenceMs >= timeoutMs * clockError) return
     const found = `${Math.round(silenceMs)} ms after it was heard, of ${timeoutMs}`
-    throw new Violation('S4', `session ${body.closedSession} expires ${found}`)
+    this.#hasty.set(zxid, { epoch, found: `session ${body.closedSession} expires ${found}` })
   }
 
   #touches({

@@ -1,4 +1,5 @@
 import {
+  Fifo,
   type ClientFrameOf,
   type Identity,
   limits,
@@ -8,7 +9,6 @@ import {
   type Xid,
 } from '@conclave/protocol'
 import { assert } from '../assert.js'
-import { Fifo } from '../fifo.js'
 import type { ConnectionId } from '../input.js'
 import { noWait, type Request } from './request.js'
 
@@ -40,6 +40,9 @@ export class Connection {
   startedReads = 0
   /** Of the reads: those that may have to wait for another turn. */
   startedHeavyReads = 0
+  #startedAuths = 0
+  /** Of the reads: those that ask for the leader's word. */
+  #startedQuestions = 0
   queueBytes = 0
   ackedXid = 0 as Xid
   /** Of the last reply. */
@@ -120,12 +123,22 @@ export class Connection {
 
   countStarted({ kind, isHeavy }: Request, change: 1 | -1): void {
     this.started += change
+    if (kind === 'auth') this.#startedAuths += change
+    if (kind === 'linearizable') this.#startedQuestions += change
     if (kind === 'write') {
       this.startedWrites += change
       return
     }
     this.startedReads += change
     if (isHeavy) this.startedHeavyReads += change
+  }
+
+  /**
+   * What an auth grants counts from its turn on, and a read that waits for the leader's word must
+   * not see a write behind it. Such reads alone wait together, for one round.
+   */
+  isBarredFor({ kind }: Request): boolean {
+    return this.#startedAuths > 0 || (this.#startedQuestions > 0 && kind !== 'linearizable')
   }
 
   /**

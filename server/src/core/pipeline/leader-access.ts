@@ -1,6 +1,5 @@
-import { limits, type ServerId, type Zxid } from '@conclave/protocol'
+import { Fifo, limits, type ServerId, type Zxid } from '@conclave/protocol'
 import type { Ask, PeerFrameOf } from '@conclave/protocol/peer'
-import { Fifo } from '../fifo.js'
 import { LeaderDesk } from './leader-desk.js'
 import type { LeaderAnswers, LeaderPort } from './leader-port.js'
 import type { Leadership } from './leadership.js'

@@ -1,6 +1,5 @@
-import type { Identity, SessionId, Xid, Zxid } from '@conclave/protocol'
+import { Fifo, type Identity, type SessionId, type Xid, type Zxid } from '@conclave/protocol'
 import type { Verdict } from '@conclave/protocol/peer'
-import { Fifo } from '../fifo.js'
 import type { Claim, LeaderAnswers, LeaderPort, WriteRequest } from './leader-port.js'
 import type { Leadership } from './leadership.js'
 

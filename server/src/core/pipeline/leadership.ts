@@ -325,7 +325,7 @@ export class Leadership {
   #reap(): void {
     if (this.#isSpent(limits.zxidsForSessions)) return
     const { timeMs } = this.#clock
-    for (const path of this.#state.tree.reapable.due(timeMs, reapLooksPerTick)) {
+    for (const path of this.#state.tree.reapable.due(timeMs, reapedPerTick)) {
       const judgement = { znodes: this.#znodes, zxid: this.#broadcast.nextZxid, timeMs }
       const body = prepareReap(judgement, path)
       if (body !== null) this.#system(body)
@@ -346,7 +346,7 @@ type LeaderDecision = WriteDecision | { readonly decision: 'settled' }
 
 /** Ends of sessions and deletes of their ephemerals. One session goes whole, whatever it has. */
 const expiryWorkPerDrain = 1_000
-const reapLooksPerTick = 5_000
+const reapedPerTick = { looks: 5_000, found: 256 }
 
 /** There is no zxid for a write any more. */
 export const numbersSpent = failure(

@@ -1,4 +1,4 @@
-import { limits, type SessionId, type Zxid } from '@conclave/protocol'
+import { Fifo, limits, type SessionId, type Zxid } from '@conclave/protocol'
 import type {
   Ask,
   AskOf,
@@ -7,7 +7,6 @@ import type {
   PeerFrameOf,
 } from '@conclave/protocol/peer'
 import { assertNever } from '../assert.js'
-import { Fifo } from '../fifo.js'
 import type { ConnectionId } from '../input.js'
 import { isHeavy } from './heavy-op.js'
 import { LeaderDesk } from './leader-desk.js'

@@ -1,6 +1,5 @@
-import type { SessionId, Zxid } from '@conclave/protocol'
+import { Fifo, type SessionId, type Zxid } from '@conclave/protocol'
 import { assert } from '../assert.js'
-import { Fifo } from '../fifo.js'
 import type { DataTree } from '../tree/data-tree.js'
 import { copyOf, type Znode } from '../tree/znode.js'
 import { type EphemeralLoad, EphemeralLoads, type NamedZnode } from './ephemeral-loads.js'

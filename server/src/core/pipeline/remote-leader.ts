@@ -1,7 +1,13 @@
-import { type Identity, limits, type SessionId, type Xid, type Zxid } from '@conclave/protocol'
+import {
+  Fifo,
+  type Identity,
+  limits,
+  type SessionId,
+  type Xid,
+  type Zxid,
+} from '@conclave/protocol'
 import type { Ask, LeaderAnswer, PeerFrameOf } from '@conclave/protocol/peer'
 import { assertNever } from '../assert.js'
-import { Fifo } from '../fifo.js'
 import type { ConnectionId } from '../input.js'
 import type { Claim, LeaderAnswers, LeaderPort, WriteRequest } from './leader-port.js'
 

@@ -56,10 +56,6 @@ const kindOf = (op: Op): Request['kind'] => {
   return op.op === 'sync' || ('linearizable' in op && op.linearizable) ? 'linearizable' : 'read'
 }
 
-/** Nothing after it starts before it is answered. */
-export const isBarrier = (request: Request): boolean =>
-  request.answer === null && (request.kind === 'linearizable' || request.kind === 'auth')
-
 export const replyOf = ({ failure, result, bytes }: WriteResult): Answer => ({
   answer: 'reply',
   failure,

@@ -6,7 +6,7 @@ import type { Connection } from './connection.js'
 import type { Connections } from './connections.js'
 import type { Confirmation, LeaderPort, WriteDecision, WriteKey } from './leader-port.js'
 import type { Applied, ReplicatedState } from './replicated-state.js'
-import { type Answer, isBarrier, type Request, requestOf } from './request.js'
+import { type Answer, type Request, requestOf } from './request.js'
 import type { TurnBudget } from './turn-budget.js'
 import { validate } from './validate.js'
 import type { Watching } from './watching.js'
@@ -107,10 +107,11 @@ export class Serving {
     this.#awaiting.clear()
     for (const connection of waiting) {
       this.#pong(connection, confirmation)
-      const asked = awaited(connection)
-      if (asked?.wait.wait === 'round' && asked.wait.round <= round) asked.wait = { wait: 'turn' }
+      for (const { request, awaited } of questions(connection)) {
+        if (awaited <= round) request.wait = { wait: 'turn' }
+      }
       this.pump(connection)
-      const isWaiting = connection.pings.length > 0 || awaited(connection) !== undefined
+      const isWaiting = connection.pings.length > 0 || questions(connection).length > 0
       if (isWaiting && !isClosed(connection)) this.#awaiting.add(connection)
     }
   }
@@ -167,10 +168,9 @@ export class Serving {
   #startMore(connection: Connection): void {
     const { queue } = connection
     for (;;) {
-      const last = queue.at(connection.started - 1)
-      const waits = last !== undefined && connection.started > 0 && isBarrier(last)
       const next = queue.at(connection.started)
-      if (waits || next === undefined || connection.isTooEarlyFor(next)) return
+      if (next === undefined || connection.isBarredFor(next)) return
+      if (connection.isTooEarlyFor(next)) return
       if (!this.#mayStart(connection, next)) return
       connection.countStarted(next, 1)
       this.#start(connection, next)
@@ -276,10 +276,16 @@ export class Serving {
   }
 }
 
-/** The linearizable read that waits for a round: as a barrier it is the last one started. */
-const awaited = ({ queue, started }: Connection): Request | undefined => {
-  const last = started > 0 ? queue.at(started - 1) : undefined
-  return last?.kind === 'linearizable' && last.answer === null ? last : undefined
+/** The reads that wait for a round, and for which. Only their like is started behind them. */
+const questions = ({ queue, started }: Connection): { request: Request; awaited: number }[] => {
+  const found = []
+  for (let index = started - 1; index >= 0; index--) {
+    const request = queue.at(index)
+    if (request?.kind !== 'linearizable') break
+    const { wait } = request
+    if (wait.wait === 'round') found.push({ request, awaited: wait.round })
+  }
+  return found
 }
 
 /** Nothing is left to be answered behind it: its session is over, and its connection closes. */

@@ -41,9 +41,13 @@ export class SessionHomes {
   /** Only who knows the nonce takes the session over, and tells its old home so. */
   claim(claim: Claim, answers: LeaderAnswers): Verdict {
     const { sessionId, nonceHash, attach, lastZxidSeen, identities, refusedXid } = claim
-    const session = this.#state.sessions.get(sessionId)
-    if (session === undefined || !sameBytes(session.nonceHash, nonceHash)) return 'gone'
-    if (lastZxidSeen > this.#state.lastApplied.zxid) return 'historyLost'
+    const { sessions, lastApplied } = this.#state
+    const isOpen = sessions.get(sessionId) !== undefined
+    const known = sessions.get(sessionId) ?? sessions.tombstone(sessionId)
+    if (known === undefined || !sameBytes(known.nonceHash, nonceHash)) return 'gone'
+    // Also of a session that has ended: what its tombstone says may have been followed by more.
+    if (lastZxidSeen > lastApplied.zxid) return 'historyLost'
+    if (!isOpen) return 'gone'
     const home = this.#homes.get(sessionId)
     if (home !== undefined && attach < home.attach) return 'moved'
     if (home !== undefined && home.answers !== answers) home.answers.moved(sessionId, attach)

@@ -44,8 +44,7 @@ export const indexes = (): Column<number> => ofNumbers(Uint32Array)
 export const bytes = (): Column<number> => ofNumbers(Uint8Array)
 
 /** Things that are no numbers. */
-export const things = <T>(): Column<T | null> =>
-  new Column<T | null>(null, () => Array.from({ length: chunkRows }, () => null))
+export const things = <T>(): Column<T | null> => new Column<T | null>(null, () => nothings.slice())
 
 const ofNumbers = <T extends number>(
   Numbers: new (length: number) => { [row: number]: number },
@@ -59,3 +58,6 @@ interface Chunk<T> {
 const chunkBits = 13
 export const chunkRows = 1 << chunkBits
 const chunkMask = chunkRows - 1
+
+/** Copied: that takes a hundredth of the time of making another one. */
+const nothings: readonly null[] = Array.from({ length: chunkRows }, () => null)

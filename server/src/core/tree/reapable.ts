@@ -25,11 +25,14 @@ export class Reapable {
     this.#paths.delete(path)
   }
 
-  /** Looks at the next `max` candidates. @returns the paths that are due at `nowMs` (txn clock) */
-  due(nowMs: number, max: number): string[] {
+  /**
+   * Looks at the next `looks` candidates, or as many as it takes to find so many.
+   * @returns the paths that are due at `nowMs` (txn clock)
+   */
+  due(nowMs: number, max: { readonly looks: number; readonly found: number }): string[] {
     const due: string[] = []
     this.#round ??= this.#paths.values()
-    for (let looked = 0; looked < max; looked++) {
+    for (let looked = 0; looked < max.looks && due.length < max.found; looked++) {
       const { value: path, done } = this.#round.next()
       if (done === true) {
         this.#round = null

@@ -66,12 +66,19 @@ export class Election {
     if (this.#favourite?.server !== this.#vote) {
       this.#favourite = { server: this.#vote, sinceMs: nowMs }
     }
-    const isUnanimous = offers.every((offer) => offer !== undefined)
     const isSettled = nowMs - this.#favourite.sinceMs >= limits.electionSettleMs
-    if (!isUnanimous && !isSettled) return null
+    if (!this.#isUnanimous(offers) && !isSettled) return null
     return this.#vote === this.#context.config.serverId
       ? { decision: 'stand' }
       : { decision: 'follow', leader: this.#vote }
+  }
+
+  /** Whoever has no link cannot say anything else: there is nothing to wait for. */
+  #isUnanimous(offers: readonly (Offer | undefined)[]): boolean {
+    const { config, outbox } = this.#context
+    return config.voters.every(
+      (voter, i) => offers[i] !== undefined || outbox.linkTo(voter) === undefined,
+    )
   }
 
   #bestOf(heard: Heard): ServerId {

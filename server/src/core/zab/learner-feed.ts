@@ -1,7 +1,6 @@
-import { limits, nextZxid, type Zxid } from '@conclave/protocol'
+import { Fifo, limits, nextZxid, type Zxid } from '@conclave/protocol'
 import type { Txn } from '@conclave/protocol/peer'
 import { assert } from '../assert.js'
-import { Fifo } from '../fifo.js'
 import { txnBytes } from '../txn-bytes.js'
 import type { Journal } from './journal.js'
 import type { LogReader } from './ports.js'

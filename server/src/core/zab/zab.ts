@@ -1,5 +1,5 @@
 import { type Epoch, limits, type LogPosition, type ServerId, type Zxid } from '@conclave/protocol'
-import type { Ask, EpochStart, HardState, PeerFrameOf, Txn } from '@conclave/protocol/peer'
+import type { Ask, EpochStart, PeerFrameOf, Txn } from '@conclave/protocol/peer'
 import { assert, assertNever } from '../assert.js'
 import type { ReplicaConfig } from '../config.js'
 import type { Effect, RoleName } from '../effect.js'
@@ -92,10 +92,6 @@ export class Zab {
     return this.#context.journal.durable
   }
 
-  get hardState(): HardState {
-    return this.#context.journal.hardState
-  }
-
   /** What a snapshot at `zxid` says about epochs. */
   epochsUpTo(zxid: Zxid): readonly EpochStart[] {
     return this.#context.journal.epochs.upTo(zxid)
@@ -106,13 +102,12 @@ export class Zab {
     clock.tick(nowMs)
     switch (this.#role.role) {
       case 'looking':
-        this.#look()
         break
       case 'following':
         this.#departIf(this.#role.learner.tick())
         break
       case 'leading':
-        this.#departIf(this.#role.leader.tick() ?? this.#handover(this.#role.leader))
+        this.#departIf(this.#role.leader.tick())
         break
       default:
         assertNever(this.#role)
@@ -137,12 +132,10 @@ export class Zab {
 
   peerFrame({ from, link, frame }: PeerFrameInput): void {
     if (this.#context.outbox.linkTo(from) !== link) return
-    if (frame.frame === 'notification') this.#hear(from, frame)
     if (frame.frame === 'followerInfo') this.#followerInfos.set(from, frame)
     const role = this.#role
     switch (role.role) {
       case 'looking':
-        if (frame.frame === 'notification') this.#look()
         break
       case 'following':
         if (from === role.learner.leader) this.#departIf(role.learner.frame(frame))
@@ -153,6 +146,8 @@ export class Zab {
       default:
         assertNever(role)
     }
+    // Afterwards: when it ends the role, what was heard before of this peer is forgotten.
+    if (frame.frame === 'notification') this.#hear(from, frame)
     this.#announce()
   }
 
@@ -168,7 +163,6 @@ export class Zab {
     if (this.#forgettingWhy !== null && journal.isIdle) snapshots.restart(this.#forgettingWhy)
     switch (this.#role.role) {
       case 'looking':
-        this.#look()
         break
       case 'following':
         this.#role.learner.persisted()
@@ -210,9 +204,8 @@ export class Zab {
   snapshotStored({ ticket, ok }: Extract<Input, { input: 'snapshotStored' }>): void {
     const { snapshots } = this.#context
     snapshots.stored(ticket, ok)
-    if (!snapshots.isIdle) return
-    if (this.#role.role === 'following') this.#departIf(this.#role.learner.pieceStored(ok))
-    else this.#look()
+    if (!snapshots.isIdle || this.#role.role !== 'following') return
+    this.#departIf(this.#role.learner.pieceStored(ok))
     this.#announce()
   }
 
@@ -265,6 +258,8 @@ export class Zab {
   drain(): readonly Effect[] {
     const { clock, delivery, journal, outbox, snapshots } = this.#context
     delivery.endTurn()
+    this.#departIf(this.#handover())
+    this.#look()
     this.#announce()
     if (this.#role.role === 'following') this.#role.learner.beforeDrain()
     if (this.#role.role === 'leading') this.#role.leader.beforeDrain()
@@ -276,6 +271,7 @@ export class Zab {
   get hasOutput(): boolean {
     const { delivery, journal, snapshots } = this.#context
     if (delivery.isBehind || journal.hasOutput || snapshots.hasOutput) return true
+    if (this.#handover() !== null) return true
     return this.#role.role === 'leading' && this.#role.leader.hasOutput
   }
 
@@ -302,7 +298,10 @@ export class Zab {
     }
   }
 
-  /** Votes, once the disk has come to rest: before that its last zxid may still turn out lower. */
+  /**
+   * Votes, once the disk has come to rest: before that its last zxid may still turn out lower.
+   * Done once a turn, after all that was heard in it.
+   */
   #look(): void {
     const { clock, journal, snapshots } = this.#context
     const isAtRest = journal.isIdle && snapshots.isIdle
@@ -336,20 +335,24 @@ export class Zab {
   }
 
   /** The others learn of it at once, not by silence. */
-  #handover(leader: Leader): Departure | null {
-    if (this.#retiringSinceMs === null) return null
+  #handover(): Departure | null {
+    if (this.#retiringSinceMs === null || this.#role.role !== 'leading') return null
     const isLate = this.#context.clock.nowMs - this.#retiringSinceMs > limits.handoverMsMax
-    return leader.isSettled || isLate ? { from: null, why: 'it hands its leadership over' } : null
+    return this.#role.leader.isSettled || isLate
+      ? { from: null, why: 'it hands its leadership over' }
+      : null
   }
 
-  /** Leaves the role; the next decision waits for the next input. */
+  /** Leaves the role; whom to follow then is decided when the turn ends. */
   #departIf(departure: Departure | null): void {
     if (departure === null || this.#role.role === 'looking') return
     const { host, outbox } = this.#context
     const { from, why } = departure
-    if (from !== null) host.trace({ trace: 'peerRefused', from, why })
-    if (this.#role.role === 'following') this.#notices.forget(this.#role.learner.leader)
-    else this.#role.leader.end()
+    if (from !== null) {
+      host.trace({ trace: 'peerRefused', from, why })
+      this.#notices.forget(from)
+    }
+    if (this.#role.role === 'leading') this.#role.leader.end()
     outbox.clear()
     this.#role = { role: 'looking', election: null }
     if (departure.isDiverged === true) {

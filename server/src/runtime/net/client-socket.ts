@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
+  Fifo,
   type ClientFrame,
   closeCodes,
   type CloseReason,
@@ -9,7 +10,6 @@ import {
 } from '@conclave/protocol'
 import { clientMessages, serverMessages } from '@conclave/protocol/codec'
 import type { WebSocket } from 'ws'
-import { Fifo } from '../../core/fifo.js'
 import { messagesOf } from './messages-of.js'
 import { MessageTurns } from './message-turns.js'
 import { type Holding, SharedBound } from './shared-bound.js'

@@ -1,5 +1,4 @@
-import { limits } from '@conclave/protocol'
-import { Fifo } from '../../core/fifo.js'
+import { Fifo, limits } from '@conclave/protocol'
 
 /**
  * How much of what clients have sent is acted on in one turn of the event loop. A thousand large

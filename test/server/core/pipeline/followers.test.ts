@@ -353,3 +353,27 @@ t.test('ENSEMBLE-14 a deposed leader forgets what it was asked and has not done'
   kit.tick()
   t.equal(kit.log.length - before, count / 2)
 })
+
+t.test('READ-19 linearizable reads that stand together wait for one round', async (t) => {
+  const { ensemble, leader, at, client } = following()
+  ensemble.hold(at, leader)
+  together([
+    [client, requestOf(create('/a'), 1)],
+    [client, requestOf(exists('/a', true), 2)],
+    [client, requestOf(exists('bad path', true), 3)],
+    [client, requestOf(exists('/a', true), 4)],
+    [client, requestOf(create('/b'), 5)],
+    [client, requestOf(exists('/b', true), 6)],
+  ])
+  ensemble.run()
+  const asks = asksOf(ensemble, at, leader).map((frame) => frame.asks.map(({ ask }) => ask))
+  t.same(asks, [['write', 'touch', 'round']], 'the write behind them waits')
+  ensemble.hold(leader, at)
+  ensemble.release(at, leader)
+  ensemble.hold(at, leader)
+  ensemble.release(leader, at)
+  const inOneRound = ['reply 1', 'reply 2', 'reply 3 badArguments', 'reply 4']
+  t.same(told(client), inOneRound, 'though nothing more was asked')
+  ensemble.release(at, leader)
+  t.same(told(client), ['reply 5', 'reply 6'])
+})

@@ -21,6 +21,31 @@ t.test('ENSEMBLE-9 what waits is asked of the next leader, and the client stays'
   t.equal(client.closed, undefined)
 })
 
+t.test('ZAB-80 a leader that ends is succeeded without a tick', async (t) => {
+  const { ensemble, leader, client } = following()
+  client.send(create('/a'))
+  ensemble.lose(leader)
+  t.same(told(client), ['reply 1'], 'the next one has answered')
+})
+
+t.test('ZAB-80 a leader that hands over is succeeded without a tick', async (t) => {
+  for (const isBusy of [false, true]) {
+    const { ensemble, leader, at, client } = following()
+    const old = ensemble.kit(leader)
+    old.isDiskHeld = true
+    const own = isBusy ? ensemble.client(leader) : null
+    own?.send(create('/own'))
+    old.step({ input: 'shutdown' })
+    ensemble.run()
+    t.equal(old.replica.status.role, 'looking')
+    t.equal(ensemble.kit(at).replica.status.zxid, old.replica.status.zxid, 'nothing is left over')
+    if (own !== null) t.same(told(own), ['reply 1', 'closing shutdown'])
+    client.send(create('/a'))
+    ensemble.lose(leader)
+    t.same(told(client), ['reply 1'])
+  }
+})
+
 t.test('ENSEMBLE-9 what was proposed is answered when synchronization brings it', async (t) => {
   const { ensemble, leader, at, client } = following()
   const [other] = ensemble.followers.filter((id) => id !== at) as [ServerId]

@@ -11,7 +11,7 @@ import {
   told,
   together,
 } from '../../../support/session-kit.js'
-import { exists } from '../../../support/tree-kit.js'
+import { closeSession, exists } from '../../../support/tree-kit.js'
 
 t.test('SESSION-1 SESSION-21 a new session is named by the txn that created it', async (t) => {
   const kit = new ReplicaKit()
@@ -135,6 +135,18 @@ t.test('SESSION-7 a client that saw more than there is is told so', async (t) =>
   t.same(told(lost), ['sessionExpired historyLost incomplete []', 'closing sessionEnded'])
   t.equal(client.closed, undefined)
   t.same(told(reconnect(client, { lastZxidSeen: zxid })), ['connected 2 resumed'])
+})
+
+t.test('SESSION-7 so is one whose session has ended: more may have been done in it', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  client.send(closeSession)
+  client.take()
+  const { zxid } = kit.replica.status
+  const lost = reconnect(client, { lastZxidSeen: (zxid + 1) as Zxid })
+  t.same(told(lost), ['sessionExpired historyLost incomplete []', 'closing sessionEnded'])
+  const known = reconnect(client, { lastZxidSeen: zxid })
+  t.match(told(known), [/^sessionExpired closed complete/, 'closing sessionEnded'])
 })
 
 t.test('SESSION-8 a newer connection takes the session over', async (t) => {

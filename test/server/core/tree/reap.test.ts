@@ -74,3 +74,15 @@ t.test('ZNODE-15 a write on its way saves what the system would delete', async (
   const reply = client.take().find(({ frame }) => frame === 'reply')
   t.match(reply, { failure: { code: 'noNode' } }, 'the delete that came first stands')
 })
+
+t.test('ZNODE-25 many that are due at once go a bounded number a tick, and all go', async (t) => {
+  const kit = new ReplicaKit()
+  const client = kit.client()
+  for (let i = 0; i < 600; i++) client.create(`/n${i}`, { kind: 'ttl', ttlMs: 1 })
+  const before = kit.replica.status.znodes
+  const left = [1, 2, 3, 4, 5].map(() => {
+    kit.tick(1)
+    return before - kit.replica.status.znodes
+  })
+  t.same(left, [256, 512, 600, 600, 600])
+})

@@ -1,5 +1,5 @@
+import { Fifo } from '@conclave/protocol'
 import t from 'tap'
-import { Fifo } from '#server/core/fifo.js'
 import { decodeCursor, encodeCursor } from '#server/core/pipeline/cursor.js'
 import { TxnClock } from '#server/core/pipeline/txn-clock.js'
 

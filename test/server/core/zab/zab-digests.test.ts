@@ -59,6 +59,19 @@ t.test('ZAB-41 a follower with another state than a majority is told, and is out
   t.equal(bench.zab.role, 'looking', 'it is in no quorum any more')
 })
 
+t.test('ZAB-41 a leader leaves when without the wrong ones too few count', async (t) => {
+  const bench = leading()
+  // It is being taught anew: its state is right, and it does not count yet.
+  bench.from(3, b.followerInfo(0, 0, 2))
+  bench.from(3, b.ackEpoch(4, { currentEpoch: 0, last: [0, 0] }, 2))
+  const round = bench.lastRound(3)
+  const told = b.heartbeatAck(4, round, true, [128, 'x']) as PeerFrameOf<'heartbeatAck'>
+  bench.from(3, { ...told, join: 2 })
+  t.equal(bench.zab.role, 'leading')
+  tell(bench, 2, 'y')
+  t.match(bench.said(), [/refused 2: its state at zxid 128 is wrong/, 'looking 4 null'])
+})
+
 t.test('ZAB-41 a leader with another state than a majority gives up all it has', async (t) => {
   const bench = leading()
   tell(bench, 3, 'y')

@@ -64,6 +64,21 @@ t.test('ZAB-8 elected, it goes through discovery and synchronization in order', 
   t.match(bench.sent(2), [{ frame: 'upToDate', zxid: 3 }])
 })
 
+t.test('ZAB-8 whatever else becomes durable meanwhile is no step of it', async (t) => {
+  const bench = standing()
+  bench.zab.ensembleIdLearned('one')
+  bench.drain()
+  bench.persist()
+  t.strictSame(bench.sentNames(2), [])
+  bench.from(2, b.followerInfo(3))
+  bench.persist()
+  t.strictSame(bench.sentNames(2), ['leaderInfo'])
+  bench.zab.ensembleIdLearned('other')
+  bench.drain()
+  bench.persist()
+  t.strictSame([bench.sentNames(2), bench.zab.role], [[], 'looking'])
+})
+
 t.test('ZAB-9 a commit needs the second durable acknowledgement, whoever is first', async (t) => {
   for (const isOwnFirst of [true, false]) {
     const bench = established()
@@ -182,7 +197,7 @@ t.test('ZAB-13 a better ackEpoch before establishment ends the leadership', asyn
     bench.persist()
     bench.from(2, b.ackEpoch(9, { currentEpoch, last }))
     t.match(bench.said(), [/refused 2: it has a better history/])
-    t.match(bench.lastNotification(2), { state: 'looking', vote: 0 })
+    t.match(bench.lastNotification(2), { state: 'looking', vote: 1 })
     bench.from(2, b.zxidFrame('ackNewLeader', 9, 3))
     t.strictSame([bench.persists, bench.zab.role], [[], 'looking'])
   }
@@ -234,6 +249,42 @@ t.test('ZAB-15 an acknowledgement of what was never sent refuses the learner', a
   other.from(3, b.zxidFrame('ack', 4, 3))
   other.persist()
   t.strictSame(other.zab.role, 'looking', 'no ack before newLeader')
+})
+
+t.test('ZAB-15 what no learner sends, or sends again, changes nothing', async (t) => {
+  const bench = established()
+  bench.from(2, b.proposalFrame(4, kit.txnOf(4, 4)))
+  bench.from(2, b.ackEpoch(4, { currentEpoch: 4, last: [3, 3] }))
+  const { persists, zab } = bench
+  t.strictSame([bench.said(), bench.sent(2), persists, zab.role], [[], [], [], 'leading'])
+})
+
+t.test('ZAB-15 a link to no other server of the ensemble is refused', async (t) => {
+  const bench = established()
+  for (const peer of [1, 9]) bench.open(peer)
+  bench.drain()
+  t.match(bench.said(), [/refused 1: it is no other/, /refused 9: it is no other/])
+  t.equal(bench.lastNotification(9), undefined)
+})
+
+t.test('ZAB-38 a leader that retires has what it proposed committed first', async (t) => {
+  const bench = established()
+  bench.zab.propose(kit.proposal(1))
+  bench.zab.retire()
+  bench.drain()
+  bench.persist()
+  t.strictSame([bench.zab.role, bench.zab.hasRetired], ['leading', false])
+  bench.from(2, b.zxidFrame('ack', 4, 4))
+  t.strictSame(bench.said(), ['apply 4', 'looking 4 null'])
+  t.match([bench.lastNotification(2), bench.zab.hasRetired], [{ vote: 0 }, true])
+  t.strictSame(bench.sentNames(2), ['proposal', 'commit'])
+})
+
+t.test('ZAB-38 a leader that is not established owes nobody anything', async (t) => {
+  const bench = leadingWith([3, 3])
+  bench.zab.retire()
+  bench.drain()
+  t.match([bench.lastNotification(2), bench.zab.hasRetired], [{ vote: 0 }, true])
 })
 
 t.test('ZAB-16 a leader without a quorum steps down, at once when links are lost', async (t) => {

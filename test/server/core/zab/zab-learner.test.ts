@@ -162,6 +162,36 @@ t.test('ZAB-23 an unexpected frame ends the join and changes nothing', async (t)
   }
 })
 
+t.test('ZAB-23 a frame that comes too early ends the join and changes nothing', async (t) => {
+  const aligned = (): b.Bench => {
+    const bench = promised()
+    bench.from(3, b.zxidFrame('diff', 4, 3))
+    return bench
+  }
+  const answer = { frame: 'answer', join: 1, zxid: kit.zxid(3), answers: [] } as const
+  for (const [make, frame] of [
+    [promised, { frame: 'leaderInfo', epoch: kit.epoch(4), join: 1 }],
+    [promised, b.zxidFrame('diff', 4, 2)],
+    [aligned, b.zxidFrame('newLeader', 4, 2)],
+    [aligned, b.zxidFrame('commit', 4, 3)],
+    [aligned, { ...answer, epoch: kit.epoch(4) }],
+  ] as const) {
+    const bench = make()
+    bench.said()
+    bench.from(3, frame)
+    t.match(bench.said(), [/refused 3: unexpected/], frame.frame)
+    t.strictSame([bench.persists, bench.log.last.zxid], [[], 3])
+  }
+})
+
+t.test('ZAB-32 a learner that cannot be taught says why, and stays', async (t) => {
+  const bench = promised()
+  bench.said()
+  bench.from(3, { frame: 'refused', epoch: kit.epoch(4), join: 1, why: 'there is no space' })
+  t.strictSame(bench.said(), ['refused 3: there is no space'])
+  t.match(bench.lastNotification(2), { vote: 3 })
+})
+
 t.test('ZAB-24 a follower abandons a silent, lost or departed leader', async (t) => {
   const silent = following()
   silent.pass(1_000)
@@ -186,7 +216,7 @@ t.test('ZAB-24 after a stall what was said meanwhile is heard before silence cou
   t.equal(bench.zab.role, 'following')
 })
 
-t.test('ZAB-25 votes settle for a moment, unless all voters agree', async (t) => {
+t.test('ZAB-25 votes settle for a moment, unless all that are linked agree', async (t) => {
   const has = { currentEpoch: 3, lastZxid: 9 }
   const bench = new b.Bench({ txns: history, currentEpoch: 3 })
   bench.from(2, b.notification(2, has))
@@ -199,6 +229,10 @@ t.test('ZAB-25 votes settle for a moment, unless all voters agree', async (t) =>
   changed.from(3, b.notification(3, { ...has, lastZxid: 10 }))
   changed.from(2, b.notification(3, has))
   t.strictSame([changed.sentNames(2), changed.sentNames(3)], [[], ['followerInfo']])
+  const alone = new b.Bench({ txns: history, currentEpoch: 3 })
+  alone.lose(3)
+  alone.from(2, b.notification(2, has))
+  t.strictSame(alone.sentNames(2), ['followerInfo'], 'nobody else could say anything')
 })
 
 t.test('ZAB-25 a fresh vote counts for nothing', async (t) => {

@@ -1,4 +1,4 @@
-/** A queue whose ends are cheap, however long it gets. */
+/** A queue whose ends are cheap, however long it gets, and that can be looked into. */
 export class Fifo<T> {
   #items: (T | undefined)[] = []
   #head = 0
@@ -16,16 +16,16 @@ export class Fifo<T> {
     else this.#items.unshift(item)
   }
 
-  peek(): T | undefined {
-    return this.#items[this.#head]
+  /** The item at `index` from the head, or undefined past the end. */
+  at(index: number): T | undefined {
+    return this.#items[this.#head + index]
   }
 
   shift(): T | undefined {
     if (this.length === 0) return undefined
     const item = this.#items[this.#head]
     this.#items[this.#head++] = undefined
-    if (this.#head === this.#items.length) this.clear()
-    else if (this.#head >= 1_024 && this.#head * 2 > this.#items.length) {
+    if (this.#head >= 1_024 && this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head)
       this.#head = 0
     }

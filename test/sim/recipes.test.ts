@@ -1,0 +1,25 @@
+import t from 'tap'
+import { runWorlds } from './many-worlds.js'
+
+t.setTimeout(1_800_000)
+
+const seeds = Array.from({ length: 12 }, (_, index) => index + 1)
+
+t.test(
+  'SIM-2 RECIPE-62 RECIPE-63 RECIPE-64 whatever fails, recipes hold what they promise',
+  async (t) => {
+    const report = await runWorlds(t, { seeds, twice: 2, usesRecipes: true })
+    t.strictSame(report.shortcomings(0), [])
+    const { recipes } = report
+    for (const done of demanded) t.ok((recipes.get(done) ?? 0) > 0, done)
+  },
+)
+
+/** Or the worlds prove nothing. */
+const demanded = [
+  ...['election', 'mutex', 'lease', 'timedLease', 'semaphore', 'barrier'].map((it) => `${it} done`),
+  'mutex TimeoutError',
+  'guarded write done',
+  'late write when lost sessionExpired',
+  'late write when lost fenced',
+] as const
