@@ -9,9 +9,9 @@ t.test('EXAMPLE-2 an interrupted story leaves nothing behind', async (t) => {
   const temporary = tempDirectory(t)
   const run = new ExampleRun(temporary)
   t.teardown(() => run.signal('SIGKILL'))
-  await run.until('writes accepted')
+  await run.until('was elected coordinator')
   const children = run.children()
-  t.equal(children.length, 7, 'three servers, three nodes and the storage')
+  t.ok(children.length >= 6, 'three servers, the storage and three nodes, one killed by now or not')
   t.teardown(() => {
     for (const { pid } of running(children)) process.kill(pid, 'SIGKILL')
   })

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { pack } from '@conclave/protocol/codec'
+import { reset } from '../support/reset.js'
 import { handshakeText, opcodes, wireFrame, WireSocket } from '../support/wire-socket.js'
 import type { Dice } from './dice.js'
 import { clientFrame, clientFrameValues, opValues } from './grammar.js'
@@ -174,7 +175,7 @@ export class Attack {
     const close = wireFrame({ opcode: opcodes.close, payload: Buffer.from([0x03, 0xe8]) })
     const ways = [
       () => wire.socket.destroy(),
-      () => wire.socket.resetAndDestroy(),
+      () => reset(wire.socket),
       () => wire.socket.end(),
       () => this.#write(wire, close),
       () => this.#message(wire, Buffer.from(pack([[2, 2 ** 40, 0, 0, [8]]]))),

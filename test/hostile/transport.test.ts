@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { attachRaw, connectFrame } from '../support/raw-client.js'
+import { reset } from '../support/reset.js'
 import { handshakeText, opcodes, wireFrame, WireSocket } from '../support/wire-socket.js'
 import { clientMessages } from '@conclave/protocol/codec'
 import type { BadHandshake, BadWire } from './fixtures/transport.js'
@@ -99,7 +100,7 @@ t.test('WIRE-9 a client may leave at any byte of its first message', async (t) =
     const wire = await WireSocket.upgraded(t, target.port)
     wire.write(frame.subarray(0, length))
     if (length % 2 === 0) wire.socket.destroySoon()
-    else wire.socket.resetAndDestroy()
+    else reset(wire.socket)
     await wire.ended
   }
   await target.settled()

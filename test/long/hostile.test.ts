@@ -7,6 +7,7 @@ import { allGone, attachWire, inWaves, openSocket, say } from '../support/crowd.
 import { Health } from '../support/health.js'
 import { ObservedServer } from '../support/observed-server.js'
 import { createOp, requestFrame } from '../support/raw-client.js'
+import { reset } from '../support/reset.js'
 import { opcodes, wireFrame, type WireSocket } from '../support/wire-socket.js'
 
 /**
@@ -161,7 +162,7 @@ t.test('SERVER-3 SERVER-4 20,000 connections opened and dropped', async (t) => {
   await inWaves(20_000, async (i) => {
     const socket = await openSocket(t, server.port).catch(() => null)
     if (socket === null) return
-    if (i % 3 === 0) socket.resetAndDestroy()
+    if (i % 3 === 0) reset(socket)
     else if (i % 3 === 1) socket.end('GET / HTTP/1.1\r\n\r\n')
     else socket.destroy()
     if (!socket.destroyed) await once(socket.resume(), 'close')
@@ -174,7 +175,7 @@ t.test('SESSION-10 5,000 sessions opened and dropped', async (t) => {
   const { server, measured, settled } = await siege(t)
   await inWaves(5_000, async () => {
     const wire = await attachWire(t, server.port)
-    wire.socket.resetAndDestroy()
+    reset(wire.socket)
     await wire.ended
   })
   measured('5,000 sessions opened and dropped')

@@ -2,7 +2,13 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Mutation } from './mutation.js'
 
-const machinery = new Set(['mutation.js', 'recorded.js', 'run.js', 'scratch.js'])
+const machinery = new Set([
+  'mutation.js',
+  'recipe-mutation.js',
+  'recorded.js',
+  'run.js',
+  'scratch.js',
+])
 
 /** The mutations of all files beside this one. */
 export const recordedMutations = async (): Promise<readonly Mutation[]> => {

@@ -1,80 +1,69 @@
 import type { Mutation } from './mutation.js'
-
-const config = (
-  rule: string,
-  file: string,
-  change: { readonly before: string; readonly after: string; readonly test: string },
-): Mutation => ({
-  rule,
-  file: `client-sdk/src/recipes/${file}.ts`,
-  before: change.before,
-  after: change.after,
-  test: `test/dist/client-sdk/recipes/${change.test}.test.js`,
-})
+import { recipe } from './recipe-mutation.js'
 
 /** The configuration store. */
 export const mutations: readonly Mutation[] = [
-  config('RECIPE-160', 'config/versions', {
+  recipe('RECIPE-160', 'config/versions', {
     before: 'head, { as: headCodec, version: seen.znodeVersion })',
     after: 'head, { as: headCodec })',
     test: 'config',
   }),
-  config('RECIPE-161', 'config-store', {
+  recipe('RECIPE-161', 'config-store', {
     before: 'this.#schema.parse(json.decode(json.encode(document)))',
     after: 'json.encode(document)',
     test: 'config',
   }),
-  config('RECIPE-162', 'config/versions', {
+  recipe('RECIPE-162', 'config/versions', {
     before: 'Math.max(seen.version, kept.at(-1)?.version ?? 0) + 1',
     after: 'seen.version + 1',
     test: 'config',
   }),
-  config('RECIPE-163', 'config/difference', {
+  recipe('RECIPE-163', 'config/difference', {
     before: "name.replaceAll('~', '~0').replaceAll('/', '~1')",
     after: "name.replaceAll('/', '~1')",
     test: 'config',
   }),
-  config('RECIPE-164', 'config-store', {
+  recipe('RECIPE-164', 'config-store', {
     before: 'restores: version, abandons: null',
     after: 'restores: null, abandons: null',
     test: 'config',
   }),
-  config('RECIPE-165', 'config/subscription', {
+  recipe('RECIPE-165', 'config/subscription', {
     before: 'version = Math.max(judged, targetOf(head, node))',
     after: 'version = targetOf(head, node)',
     test: 'config',
   }),
-  config('RECIPE-166', 'config/subscription', {
+  recipe('RECIPE-166', 'config/subscription', {
     before: '        options.onInvalid(seen.error)\n',
     after: '        options.onInvalid(seen.error)\n        return\n',
     test: 'config',
   }),
-  config('RECIPE-167', 'config/subscription', {
+  recipe('RECIPE-167', 'config/subscription', {
     before: '        yield seen.found\n        await mark?.runs(judged)\n',
     after: '        await mark?.runs(judged)\n        yield seen.found\n',
     test: 'config-nodes',
   }),
-  config('RECIPE-168', 'config/drift', {
+  recipe('RECIPE-168', 'config/drift', {
     before: 'const missedMs = isForAll ? head.atMs : missed.atMs',
     after: 'const missedMs = isForAll ? missed.atMs : missed.atMs',
     test: 'config-nodes',
   }),
-  config('RECIPE-169', 'config/drift', {
+  recipe('RECIPE-169', 'config/drift', {
     before: 'stages: stages.slice(0, stage + 1)',
     after: 'stages: stages.slice(0, stage + 2)',
     test: 'config-nodes',
   }),
-  config('RECIPE-170', 'config/rollout', {
+  recipe('RECIPE-170', 'config/rollout', {
     before: 'const lost = nodes.find(({ id }) => !running.has(id))',
     after: "const lost = nodes.find(({ id }) => id === '' && !running.has(id))",
     test: 'config-nodes',
   }),
-  config('RECIPE-171', 'config-store', {
+  recipe('RECIPE-171', 'config-store', {
     before: 'if (head.rollout === null) return head\n',
     after: 'if (head.rollout === null || head.version > 0) return head\n',
     test: 'config-nodes',
   }),
-  config('RECIPE-172', 'config/nodes', {
+  recipe('RECIPE-172', 'config/nodes', {
     before: "{ as: stateCodec, kind: 'ephemeral' }",
     after: '{ as: stateCodec }',
     test: 'config-faults',

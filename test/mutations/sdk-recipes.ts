@@ -1,16 +1,5 @@
 import type { Mutation } from './mutation.js'
-
-const recipe = (
-  rule: string,
-  file: string,
-  change: { readonly before: string; readonly after: string; readonly test: string },
-): Mutation => ({
-  rule,
-  file: `client-sdk/src/recipes/${file}.ts`,
-  before: change.before,
-  after: change.after,
-  test: `test/dist/client-sdk/recipes/${change.test}.test.js`,
-})
+import { recipe } from './recipe-mutation.js'
 
 /** What is built on the public client. */
 export const mutations: readonly Mutation[] = [

@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { reset } from './reset.js'
 import type { Owner } from './wire-socket.js'
 
 /** Which way bytes go: to the one who dialled, or to the server. */
@@ -72,8 +73,8 @@ class Proxy implements TcpProxy {
 
   cut(): void {
     for (const { near, far } of this.#links) {
-      near.resetAndDestroy()
-      far.resetAndDestroy()
+      reset(near)
+      reset(far)
     }
   }
 
@@ -99,7 +100,7 @@ class Proxy implements TcpProxy {
   #accept(near: Socket): void {
     near.on('error', () => undefined)
     if (this.#isParted) {
-      near.resetAndDestroy()
+      reset(near)
       return
     }
     const far = connect({ host: this.#host, port: this.#port })

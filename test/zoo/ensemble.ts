@@ -90,7 +90,7 @@ export const ensembleBugs: readonly Bug[] = [
     bug: 'Keeper#91464 disk',
     story: 'a server with a wiped disk counts as a voter',
     ...world,
-    seeds: [130],
+    seeds: [255],
     file: `${zab}/credentials.ts`,
     before: 'server.currentEpoch === 0',
     after: 'server.currentEpoch < 0',

@@ -1,0 +1,14 @@
+import type { Mutation } from './mutation.js'
+
+/** @param test the name of a test beside those of the recipes */
+export const recipe = (
+  rule: string,
+  file: string,
+  change: { readonly before: string; readonly after: string; readonly test: string },
+): Mutation => ({
+  rule,
+  file: `client-sdk/src/recipes/${file}.ts`,
+  before: change.before,
+  after: change.after,
+  test: `test/dist/client-sdk/recipes/${change.test}.test.js`,
+})
