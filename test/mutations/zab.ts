@@ -199,6 +199,13 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/core/pipeline/leader-change.test.js',
   },
   {
+    rule: 'ZAB-81',
+    file: 'server/src/core/zab/leader.ts',
+    before: 'if (!this.isEstablishedAt(lastApplied)) return',
+    after: 'if (!this.isEstablished || lastApplied < 0) return',
+    test: 'test/dist/server/core/zab/zab-leader.test.js',
+  },
+  {
     rule: 'ZAB-26',
     file: 'server/src/core/zab/election.ts',
     before: 'if (leader !== null) {',

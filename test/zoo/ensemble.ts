@@ -101,8 +101,8 @@ export const ensembleBugs: readonly Bug[] = [
     ...world,
     seeds: [1, 2],
     file: `${zab}/leader.ts`,
-    before: 'zxid: lastCommitted })\n  }\n\n  #confirmRounds',
-    after: 'zxid: this.#context.journal.last.zxid })\n  }\n\n  #confirmRounds',
+    before: "frame: 'upToDate', zxid: lastCommitted",
+    after: "frame: 'upToDate', zxid: this.#context.journal.last.zxid",
   },
   {
     bug: 'etcd#20418 deposed',

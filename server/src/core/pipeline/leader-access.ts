@@ -1,3 +1,4 @@
+import { assert } from '../assert.js'
 import { Fifo, limits, type ServerId, type Zxid } from '@conclave/protocol'
 import type { Ask, PeerFrameOf } from '@conclave/protocol/peer'
 import { LeaderDesk } from './leader-desk.js'
@@ -75,7 +76,7 @@ export class LeaderAccess {
 
   /** A learner asks. */
   asked(from: ServerId, frame: PeerFrameOf<'ask'>): void {
-    if (this.#access.role !== 'leading') return
+    assert(this.#access.role === 'leading', 'learners are told to ask once the leader has begun')
     const { leadership, learners } = this.#access
     const desk = learners.get(from) ?? new LearnerDesk(leadership, this.#budget, frame)
     learners.set(from, desk)

@@ -164,6 +164,7 @@ export class Leader {
   /** One heartbeat of the round that was asked for, or else one commit, for each learner. */
   beforeDrain(): void {
     const { lastCommitted } = this.#context.delivery
+    this.#tellUpToDate()
     const isRound = this.#rounds.begin()
     for (const [, learner] of this.#roster.learners) {
       if (isRound && learner.promise !== null) {
@@ -320,7 +321,6 @@ export class Leader {
     if (!isExpected || !learner.synced(frame.zxid)) return this.#refuseAck(from, learner, frame)
     learner.counts = true
     learner.ackedZxid = Math.max(learner.ackedZxid ?? 0, frame.zxid) as Zxid
-    if (isFirst && this.isEstablished) this.#upToDate(learner)
     this.#advance()
   }
 
@@ -338,17 +338,18 @@ export class Leader {
     if (acked === notAcked) return
     assert(acked >= this.#initialZxid, 'a quorum has acknowledged the initial history')
     delivery.commitTo(acked as Zxid)
-    if (this.isEstablished) return
     this.#stage = 'established'
-    for (const [, learner] of this.#roster.learners) {
-      if (learner.ackedZxid !== null) this.#upToDate(learner)
-    }
   }
 
-  #upToDate(learner: LearnerHandler): void {
-    const { lastCommitted } = this.#context.delivery
-    learner.toldCommitted = lastCommitted
-    learner.send({ frame: 'upToDate', zxid: lastCommitted })
+  /** Whoever hears this begins to ask, so it is said once the leader itself has begun. */
+  #tellUpToDate(): void {
+    const { lastApplied, lastCommitted } = this.#context.delivery
+    if (!this.isEstablishedAt(lastApplied)) return
+    for (const [, learner] of this.#roster.learners) {
+      if (learner.ackedZxid === null || learner.toldCommitted !== null) continue
+      learner.toldCommitted = lastCommitted
+      learner.send({ frame: 'upToDate', zxid: lastCommitted })
+    }
   }
 
   #confirmRounds(): void {

@@ -78,9 +78,13 @@ export class Bench {
 
   /** A frame from a peer; drains afterwards. */
   from(peer: number, frame: PeerFrame, link = peer * 10): void {
+    this.hear(peer, frame, link)
+    this.drain()
+  }
+
+  hear(peer: number, frame: PeerFrame, link = peer * 10): void {
     const input = { input: 'peerFrame', from: kit.server(peer), link: link as LinkId } as const
     this.zab.peerFrame({ ...input, frame })
-    this.drain()
   }
 
   pass(durationMs: number): void {

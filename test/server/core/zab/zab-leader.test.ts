@@ -1,3 +1,4 @@
+import { limits } from '@conclave/protocol'
 import t from 'tap'
 import * as kit from './zab-kit.js'
 import * as b from './zab-bench.js'
@@ -77,6 +78,22 @@ t.test('ZAB-8 whatever else becomes durable meanwhile is no step of it', async (
   bench.drain()
   bench.persist()
   t.strictSame([bench.sentNames(2), bench.zab.role], [[], 'looking'])
+})
+
+t.test('ZAB-81 nobody is told to ask before the leader has begun', async (t) => {
+  const length = 2 * limits.changesPerTurnMax
+  const bench = standing({ txns: kit.logOf(...Array<number>(length).fill(3)) })
+  bench.from(2, b.followerInfo(3))
+  bench.persist()
+  bench.from(2, b.ackEpoch(4, { currentEpoch: 3, last: [3, length] }))
+  bench.persist()
+  bench.sent(2)
+  bench.hear(2, b.zxidFrame('ackNewLeader', 4, length))
+  bench.drainOnce()
+  t.strictSame([bench.zab.role, bench.sentNames(2)], ['looking', []], 'much is still to be applied')
+  bench.drain()
+  t.equal(bench.said().at(-1), 'leading 4 1')
+  t.match(bench.sent(2), [{ frame: 'upToDate', zxid: length }])
 })
 
 t.test('ZAB-9 a commit needs the second durable acknowledgement, whoever is first', async (t) => {
