@@ -8,6 +8,9 @@ export interface Schema<T> {
   encode(value: T): unknown
 }
 
+/** What a record or list need not call for each of its values. */
+const asIs = (value: unknown): unknown => value
+
 export type Infer<S> = S extends Schema<infer T> ? T : never
 
 /** The bytes were MessagePack but not what the protocol says: the connection is to be closed. */
@@ -31,7 +34,7 @@ export const integer = <T extends number = number>(range: {
     }
     return (value === 0 ? 0 : value) as T // -0 is 0
   },
-  encode: (value) => value,
+  encode: asIs,
 })
 
 /** 0 to 2^53 - 1. */
@@ -45,7 +48,7 @@ export const boolean: Schema<boolean> = {
     }
     return value
   },
-  encode: (value) => value,
+  encode: asIs,
 }
 
 /** A string of at most `max` UTF-16 code units. What it says is judged elsewhere. */
@@ -59,7 +62,7 @@ export const text = <T extends string = string>(max: number): Schema<T> => ({
     if (!value.isWellFormed()) throw new ShapeError(`${at}: half a surrogate pair`)
     return value as T
   },
-  encode: (value) => value,
+  encode: asIs,
 })
 
 export const bytes = (max: number): Schema<Uint8Array> => ({
@@ -70,7 +73,7 @@ export const bytes = (max: number): Schema<Uint8Array> => ({
     if (value.length > max) throw new ShapeError(`${at}: longer than ${max} bytes`)
     return value
   },
-  encode: (value) => value,
+  encode: asIs,
 })
 
 /** Neither more nor fewer. */
@@ -82,13 +85,13 @@ export const bytesExactly = (length: number): Schema<Uint8Array> => {
       if (decoded.length < length) throw new ShapeError(`${at}: shorter than ${length} bytes`)
       return decoded
     },
-    encode: (value) => value,
+    encode: asIs,
   }
 }
 
 export const nullable = <T>(inner: Schema<T>): Schema<T | null> => ({
   decode: (value, at) => (value === null || value === undefined ? null : inner.decode(value, at)),
-  encode: (value) => (value === null ? null : inner.encode(value)),
+  encode: inner.encode === asIs ? asIs : (value) => (value === null ? null : inner.encode(value)),
 })
 
 /** One of the given strings. */
@@ -101,7 +104,7 @@ export const oneOf = <T extends string>(...allowed: readonly T[]): Schema<T> => 
       }
       return value as T
     },
-    encode: (value) => value,
+    encode: asIs,
   }
 }
 
@@ -113,28 +116,22 @@ export const list = <T>(item: Schema<T>, max: number): Schema<readonly T[]> => (
     for (const element of array) decoded.push(item.decode(element, at))
     return decoded
   },
-  encode: (value) => value.map((element) => item.encode(element)),
+  encode: item.encode === asIs ? asIs : (value) => value.map((element) => item.encode(element)),
 })
 
 /** An object that travels as the array of its fields, in the order they are written here. */
 export const record = <F extends Fields>(fields: F): Schema<FieldTypes<F>> => {
-  const named = Object.entries(fields) as [string, Schema<unknown>][]
+  const compiled = compiledFields(fields)
   return {
     decode(value, at) {
       const array = arrayOf(value, at)
-      checkArity(array, named.length, at)
+      checkArity(array, compiled.length, at)
       const object: Record<string, unknown> = {}
       let position = 0
-      for (const [name, field] of named) object[name] = field.decode(array[position++], name)
+      for (const { name, schema } of compiled) object[name] = schema.decode(array[position++], name)
       return object as FieldTypes<F>
     },
-    encode(value) {
-      const array: unknown[] = []
-      for (const [name, field] of named) {
-        array.push(field.encode((value as Record<string, unknown>)[name]))
-      }
-      return array
-    },
+    encode: (value) => arrayOfFields(value as Record<string, unknown>, compiled),
   }
 }
 
@@ -159,13 +156,7 @@ export const variants = <Key extends string, V extends Readonly<Record<string, V
   const byName = new Map<unknown, CompiledVariant>()
   for (const [name, { tag, fields }] of Object.entries(table)) {
     if (byTag.has(tag)) throw new Error(`two variants of ${key} have the number ${tag}`)
-    const compiled = {
-      name,
-      tag,
-      fields: Object.entries(fields).map(
-        ([field, schema]) => [field, `${name}.${field}`, schema as Schema<unknown>] as const,
-      ),
-    }
+    const compiled = { name, tag, fields: compiledFields(fields, `${name}.`) }
     byTag.set(tag, compiled)
     byName.set(name, compiled)
   }
@@ -177,8 +168,8 @@ export const variants = <Key extends string, V extends Readonly<Record<string, V
       checkArity(array, variant.fields.length + 1, variant.name)
       const object: Record<string, unknown> = { [key]: variant.name }
       let position = 1
-      for (const [name, path, schema] of variant.fields) {
-        object[name] = schema.decode(array[position++], path)
+      for (const field of variant.fields) {
+        object[field.name] = field.schema.decode(array[position++], field.path)
       }
       return object as VariantTypes<Key, V>
     },
@@ -186,9 +177,7 @@ export const variants = <Key extends string, V extends Readonly<Record<string, V
       const object = value as Record<string, unknown>
       const variant = byName.get(object[key])
       if (variant === undefined) throw new Error(`unknown ${key} ${String(object[key])}`)
-      const array: unknown[] = [variant.tag]
-      for (const [name, , schema] of variant.fields) array.push(schema.encode(object[name]))
-      return array
+      return arrayOfFields(object, variant.fields, variant.tag)
     },
   }
 }
@@ -196,13 +185,43 @@ export const variants = <Key extends string, V extends Readonly<Record<string, V
 /** A value whose shape is known only to somebody else; passed on as it is. */
 export const anything: Schema<unknown> = {
   decode: (value) => value,
-  encode: (value) => value,
+  encode: asIs,
 }
 
 interface CompiledVariant {
   readonly name: string
   readonly tag: number
-  readonly fields: readonly (readonly [string, string, Schema<unknown>])[]
+  readonly fields: readonly CompiledField[]
+}
+
+interface CompiledField {
+  readonly name: string
+  /** What an error calls it. */
+  readonly path: string
+  readonly schema: Schema<unknown>
+  /** It travels as it is. */
+  readonly isPlain: boolean
+}
+
+const compiledFields = (fields: Fields, prefix = ''): readonly CompiledField[] =>
+  (Object.entries(fields) as [string, Schema<unknown>][]).map(([name, schema]) => {
+    return { name, path: `${prefix}${name}`, schema, isPlain: schema.encode === asIs }
+  })
+
+const arrayOfFields = (
+  object: Readonly<Record<string, unknown>>,
+  fields: readonly CompiledField[],
+  tag: number | null = null,
+): readonly unknown[] => {
+  let at = tag === null ? 0 : 1
+  // Made at its length: an array that grows is allocated several times.
+  const array = Array<unknown>(at + fields.length)
+  if (tag !== null) array[0] = tag
+  for (const { name, schema, isPlain } of fields) {
+    const value = object[name]
+    array[at++] = isPlain ? value : schema.encode(value)
+  }
+  return array
 }
 
 const arrayOf = (value: unknown, at: string): readonly unknown[] => {

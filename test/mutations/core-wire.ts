@@ -26,8 +26,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'WIRE-2',
     file: 'protocol/src/schema.ts',
-    before: ' array.push(schema.encode(object[name]))',
-    after: ' array.push(schema.encode(object[name] ?? 0))',
+    before: 'const value = object[name]',
+    after: 'const value = object[name] ?? 0',
     test: 'test/dist/protocol/frames.test.js',
   },
   {

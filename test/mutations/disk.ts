@@ -221,6 +221,13 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/runtime/storage/inspect.test.js',
   },
   {
+    rule: 'DISK-38',
+    file: 'server/src/runtime/txn-codec.ts',
+    before: 'slot?.txn === txn',
+    after: 'slot?.txn.zxid === txn.zxid',
+    test: 'test/dist/server/runtime/txn-codec.test.js',
+  },
+  {
     rule: 'DISK-34',
     file: 'protocol/src/peer/txn.ts',
     before: 'this.#placesByKey.get(key) ?? this.acls',

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { ClientFrame, ServerFrame, ServerId, SessionId, Zxid } from '@conclave/protocol'
-import { clientMessages, messageCodec, serverMessages } from '@conclave/protocol/codec'
-import { type PeerFrame, peerFrameSchema } from '@conclave/protocol/peer'
+import { clientMessages, serverMessages } from '@conclave/protocol/codec'
+import type { PeerFrame } from '@conclave/protocol/peer'
 import type { Persist, SendClient, SendPeer, Trace } from '#server/core/effect.js'
 import type { ConnectionId, LinkId, Ticket } from '#server/core/input.js'
 import type { Recovered } from '#server/core/recovery.js'
+import { peerMessages } from '#server/runtime/net/peer-messages.js'
 import { DamageError } from '#server/runtime/storage/damage-error.js'
 import { DataDirectoryError } from '#server/runtime/storage/data-directory-error.js'
 import { type Invariant, invariants, type Sight } from './invariants/index.js'
@@ -321,8 +322,6 @@ interface PeerLink {
 }
 
 type ClientMessage = Uint8Array | readonly ClientFrame[]
-
-const peerMessages = messageCodec(peerFrameSchema)
 
 /** As the runtime of a server does with what a client sends. */
 const hashOf = (nonce: Uint8Array): Uint8Array => createHash('sha256').update(nonce).digest()

@@ -16,7 +16,7 @@ import {
 } from '@conclave/protocol/peer'
 import type { LinkId } from '#server/core/input.js'
 import { proofOf, serversHash } from '#server/runtime/net/peer-identity.js'
-import { peerMessages } from '#server/runtime/net/peer-link.js'
+import { peerMessages } from '#server/runtime/net/peer-messages.js'
 import { type PeerHost, PeerLinks, type PeerOptions } from '#server/runtime/net/peer-links.js'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'

@@ -14,7 +14,7 @@ import {
 } from '../schema.js'
 import type { Epoch, LogPosition, ServerId, Zxid } from '../zxid.js'
 import { askSchema, leaderAnswerSchema } from './ask.js'
-import { txnSchema } from './txn.js'
+import type { Txn } from './txn.js'
 
 /**
  * The frames between servers. Every one carries the leadership epoch it belongs to. Between a
@@ -74,7 +74,6 @@ const peerFrameTable = {
   diff: { tag: 5, fields: { epoch, join, zxid } },
   /** Cut your history after `zxid`, whose record must be of `expectedEpoch`. */
   trunc: { tag: 6, fields: { epoch, join, zxid, expectedEpoch: epoch } },
-  proposal: { tag: 7, fields: { epoch, join, txn: txnSchema } },
   /** With the record at `zxid` you have my history. */
   newLeader: { tag: 8, fields: { epoch, join, zxid } },
   /** History up to `zxid`, then currentEpoch, are durable. */
@@ -127,8 +126,15 @@ const peerFrameTable = {
   },
 } as const
 
+const proposalTable = (txn: Schema<Txn>) => ({ proposal: { tag: 7, fields: { epoch, join, txn } } })
+
 export type NotificationState = 'looking' | 'following' | 'leading' | 'observing'
-export type PeerFrame = VariantTypes<'frame', typeof peerFrameTable>
+export type PeerFrame = VariantTypes<
+  'frame',
+  typeof peerFrameTable & ReturnType<typeof proposalTable>
+>
 export type PeerFrameOf<N extends PeerFrame['frame']> = Extract<PeerFrame, { frame: N }>
 
-export const peerFrameSchema: Schema<PeerFrame> = variants('frame', peerFrameTable)
+/** @param txn how a txn stands in a proposal */
+export const peerFrameSchema = (txn: Schema<Txn>): Schema<PeerFrame> =>
+  variants('frame', { ...peerFrameTable, ...proposalTable(txn) })

@@ -175,13 +175,16 @@ const loggedTxnSchema = record({
 /** In memory a change holds its ACLs; as it travels, a txn has each of them once. */
 export const txnSchema: Schema<Txn> = {
   decode(value, at) {
-    const { acls, ...txn } = loggedTxnSchema.decode(value, at)
-    return { ...txn, body: resolvedBody(txn.body, acls) }
+    const logged = loggedTxnSchema.decode(value, at)
+    const { zxid, epoch, timeMs, sessionId, xid, ackedXid, acls } = logged
+    const body = resolvedBody(logged.body, acls)
+    // Spelled out: what is made by a spread takes three times the memory, and history keeps it.
+    return { zxid, epoch, timeMs, sessionId, xid, ackedXid, body }
   },
   encode(txn) {
-    const table = new AclTable()
-    const body = loggedBody(txn.body, table)
-    return loggedTxnSchema.encode({ ...txn, acls: table.acls, body })
+    const { zxid, epoch, timeMs, sessionId, xid, ackedXid } = txn
+    const { acls, body } = loggedBody(txn.body)
+    return loggedTxnSchema.encode({ zxid, epoch, timeMs, sessionId, xid, ackedXid, acls, body })
   },
 }
 
@@ -204,10 +207,22 @@ class AclTable {
   }
 }
 
-const loggedBody = (body: TxnBody, table: AclTable): LoggedBody =>
-  body.body === 'write' || body.body === 'closeSession'
-    ? { ...body, changes: body.changes.map((change) => loggedChange(change, table)) }
-    : body
+const loggedBody = (
+  body: TxnBody,
+): { readonly acls: readonly Acl[]; readonly body: LoggedBody } => {
+  if (body.body !== 'write' && body.body !== 'closeSession') return { acls: [], body }
+  // Most are open to all: then a change is logged as it stands.
+  if (body.changes.every(namesNoAcl)) return { acls: [], body: body as LoggedBody }
+  const table = new AclTable()
+  const changes = body.changes.map((change) => loggedChange(change, table))
+  return { acls: table.acls, body: { ...body, changes } }
+}
+
+const namesNoAcl = (change: Change | LoggedChange): boolean => {
+  if (change.change === 'check') return true
+  const parentAcl = 'parentAcl' in change ? change.parentAcl : null
+  return change.acl === null && parentAcl === null
+}
 
 const loggedChange = (change: Change, table: AclTable): LoggedChange => {
   if (change.change === 'check') return change
@@ -216,10 +231,11 @@ const loggedChange = (change: Change, table: AclTable): LoggedChange => {
   return { ...change, acl, parentAcl: table.placeOf(change.parentAcl) }
 }
 
-const resolvedBody = (body: LoggedBody, acls: readonly Acl[]): TxnBody =>
-  body.body === 'write' || body.body === 'closeSession'
-    ? { ...body, changes: body.changes.map((change) => resolvedChange(change, acls)) }
-    : body
+const resolvedBody = (body: LoggedBody, acls: readonly Acl[]): TxnBody => {
+  if (body.body !== 'write' && body.body !== 'closeSession') return body
+  if (body.changes.every(namesNoAcl)) return body as TxnBody
+  return { ...body, changes: body.changes.map((change) => resolvedChange(change, acls)) }
+}
 
 const resolvedChange = (change: LoggedChange, acls: readonly Acl[]): Change => {
   if (change.change === 'check') return change

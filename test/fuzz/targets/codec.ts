@@ -147,7 +147,11 @@ export const codecTargets: readonly Target[] = [
   ),
   shapes('schema.results', results, resultValues),
   shapes('schema.txn', [['txn', txnSchema as Schema<unknown>]], txnSamples),
-  shapes('schema.peerFrame', [['peer', peerFrameSchema as Schema<unknown>]], peerSamples),
+  shapes(
+    'schema.peerFrame',
+    [['peer', peerFrameSchema(txnSchema) as Schema<unknown>]],
+    peerSamples,
+  ),
   shapes(
     'schema.hardState',
     [['hardState', hardStateSchema as Schema<unknown>]],

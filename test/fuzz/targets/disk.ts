@@ -8,7 +8,7 @@ import {
   inspectLog,
   inspectSnapshots,
 } from '#server/runtime/storage/index.js'
-import { decodeTxn, encodeRecord, splitRecords } from '#server/runtime/storage/record.js'
+import { txnOf, encodeRecord, splitRecords } from '#server/runtime/storage/record.js'
 import { chunkHeaderBytes } from '#server/runtime/storage/snapshot-format.js'
 import type { SnapshotView } from '#server/core/effect.js'
 import { directory, open, persist, type Reading, saveSnapshot } from '../../support/storage-kit.js'
@@ -180,7 +180,7 @@ const records: Target = {
     return found
       .map((record) => {
         try {
-          return decodeTxn(record).body.body
+          return txnOf(record).body.body
         } catch (error) {
           const { message } = error as Error
           const isRefusal =

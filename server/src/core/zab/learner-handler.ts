@@ -78,7 +78,7 @@ export class LearnerHandler {
     this.send(alignment)
     const send = (frame: JoinFrame): void => this.send(frame)
     const feed = new LearnerFeed(journal, logReader, alignment.zxid, {
-      send: (txn: Txn) => send({ frame: 'proposal', txn }),
+      send: (txn: Txn) => this.#propose(txn),
       moved: () => this.advance(),
       exhausted: () => {
         this.#feed = null
@@ -87,6 +87,13 @@ export class LearnerHandler {
     })
     this.#feed = feed
     this.advance()
+  }
+
+  /** The frame of which there are most, so it is made at once. */
+  #propose(txn: Txn): void {
+    const { join } = this
+    const epoch = this.#leading.epoch()
+    this.#leading.context.outbox.send(this.#id, { frame: 'proposal', epoch, join, txn })
   }
 
   /** Sends what there is to send, and newLeader when that was the last of it. */

@@ -1,11 +1,9 @@
 import { limits, ShapeError } from '@conclave/protocol'
-import { type MessageCodec, messageCodec } from '@conclave/protocol/codec'
-import { type PeerFrame, peerFrameSchema } from '@conclave/protocol/peer'
+import type { PeerFrame } from '@conclave/protocol/peer'
 import type { WebSocket } from 'ws'
 import type { ByteStream } from './client-socket.js'
 import { messagesOf } from './messages-of.js'
-
-export const peerMessages: MessageCodec<PeerFrame> = messageCodec(peerFrameSchema)
+import { peerMessages } from './peer-messages.js'
 
 export interface PeerLinkEvents {
   frame(frame: PeerFrame): void

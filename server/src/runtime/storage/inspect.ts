@@ -2,7 +2,7 @@ import type { LogPosition, Zxid } from '@conclave/protocol'
 import type { EpochStart, SnapshotEntry, SnapshotHeader, Txn } from '@conclave/protocol/peer'
 import { type Batch, batchHeaderBytes } from './batch.js'
 import { completed, errorCode, type Files } from './files.js'
-import { decodeTxn } from './record.js'
+import { txnOf } from './record.js'
 import { type Anchor, anchorOf, refusalOf } from './record-chain.js'
 import { firstZxidOf, segmentName, segmentSequence } from './segment.js'
 import { readSegment, type SegmentImage, segmentItems } from './segment-reader.js'
@@ -134,7 +134,7 @@ function* inspectBatch(
     if (refusal !== null) yield damage(file, at, refusal)
     last = anchorOf(record)
     try {
-      yield { item: 'record', file, offset: at, position: last.position, txn: decodeTxn(record) }
+      yield { item: 'record', file, offset: at, position: last.position, txn: txnOf(record) }
     } catch (error) {
       yield damage(file, at, (error as Error).message)
     }

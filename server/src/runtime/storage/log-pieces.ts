@@ -3,7 +3,7 @@ import type { Txn } from '@conclave/protocol/peer'
 import type { ReadLog } from '../../core/effect.js'
 import { type Batch, decodeBatch } from './batch.js'
 import { errorCode, type OpenFile } from './files.js'
-import { decodeTxn } from './record.js'
+import { txnOf } from './record.js'
 import { type Anchor, anchorOf, refusalOf } from './record-chain.js'
 import { segmentName } from './segment.js'
 import { readHeader, segmentBytesMax } from './segment-reader.js'
@@ -88,7 +88,7 @@ export class LogPieces {
         if (refusal !== null) throw new Error(refusal)
         last = anchorOf(record)
         if (record.zxid <= after) continue
-        txns.push(decodeTxn(record))
+        txns.push(txnOf(record))
         bytes += record.bytes.length
         if (record.zxid < through && bytes < bytesMax) continue
         this.#remember(record.zxid, place)

@@ -5,7 +5,7 @@ import type { Batch } from './batch.js'
 import { firstNonZero } from './binary.js'
 import { DamageError } from './damage-error.js'
 import { completed } from './files.js'
-import { decodeTxn, type LogRecord } from './record.js'
+import { txnOf, type LogRecord } from './record.js'
 import { type Anchor, anchorOf, anchorZero, RecordChain } from './record-chain.js'
 import { firstZxidOf, segmentName, segmentSequence } from './segment.js'
 import {
@@ -202,7 +202,7 @@ class LogReader {
 
   #decode(record: LogRecord): Txn {
     try {
-      return decodeTxn(record)
+      return txnOf(record)
     } catch (error) {
       throw this.#damage(`record ${record.zxid} cannot be read: ${(error as Error).message}`)
     }

@@ -1,7 +1,7 @@
 import { type Epoch, limits, samePosition, type Zxid } from '@conclave/protocol'
-import { pack, unpack } from '@conclave/protocol/codec'
-import { type Txn, txnSchema } from '@conclave/protocol/peer'
+import type { Txn } from '@conclave/protocol/peer'
 import { assert } from '../../core/assert.js'
+import { decodeTxn, encodeTxn } from '../txn-codec.js'
 import { asBuffer, crc32, readUint53, writeUint53 } from './binary.js'
 
 /**
@@ -18,7 +18,7 @@ export interface LogRecord {
 }
 
 export const encodeRecord = (txn: Txn, previousCrc: number): LogRecord => {
-  const payload = pack(txnSchema.encode(txn))
+  const payload = encodeTxn(txn)
   assert(payload.length <= limits.recordBytesMax, `the txn ${txn.zxid} is not over its bounds`)
   const bytes = Buffer.allocUnsafe(recordHeaderBytes + payload.length)
   bytes.writeUInt32BE(payload.length, 0)
@@ -54,9 +54,9 @@ export const splitRecords = (body: Buffer, count: number): readonly LogRecord[] 
  * The txn holds on to a copy of its own record, not to the whole segment it was read with.
  * @throws when the payload is no txn, or not the one that the header names
  */
-export const decodeTxn = (record: LogRecord): Txn => {
+export const txnOf = (record: LogRecord): Txn => {
   const payload = asBuffer(new Uint8Array(record.bytes.subarray(recordHeaderBytes)))
-  const txn = txnSchema.decode(unpack(payload), 'txn')
+  const txn = decodeTxn(payload)
   if (samePosition(txn, record)) return txn
   throw new Error('its header names another txn')
 }

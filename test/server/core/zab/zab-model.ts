@@ -1,5 +1,5 @@
 import type { ServerId, Zxid } from '@conclave/protocol'
-import { type PeerFrame, peerFrameSchema, type Txn } from '@conclave/protocol/peer'
+import { type PeerFrame, peerFrameSchema, type Txn, txnSchema } from '@conclave/protocol/peer'
 import type { Persist } from '#server/core/effect.js'
 import type { LinkId } from '#server/core/input.js'
 import { type LogReader, Zab } from '#server/core/zab/zab.js'
@@ -213,7 +213,7 @@ export class ZabModel {
 
   #receive(link: Link, member: Member, from: ServerId, message: Message): void {
     for (const sent of message.frames) {
-      const frame = peerFrameSchema.decode(peerFrameSchema.encode(sent), 'frame')
+      const frame = peerFrames.decode(peerFrames.encode(sent), 'frame')
       member.zab?.peerFrame({ input: 'peerFrame', from, link: link.link, frame })
     }
   }
@@ -280,6 +280,7 @@ class ForgetfulLog extends MemoryLog {
   }
 }
 
+const peerFrames = peerFrameSchema(txnSchema)
 const heldTxns = 5
 const pieceTxns = 3
 

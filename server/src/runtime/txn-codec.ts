@@ -1,0 +1,41 @@
+import { type Schema, ShapeError } from '@conclave/protocol'
+import { pack, unpack } from '@conclave/protocol/codec'
+import { type Txn, txnSchema } from '@conclave/protocol/peer'
+
+/**
+ * A txn has the same bytes in every log and in every proposal. They are made once: what was encoded
+ * for one learner, or came from the leader, is remembered for the other learner and for the log.
+ */
+export const encodeTxn = (txn: Txn): Uint8Array => {
+  const slot = recent[txn.zxid % slots]
+  if (slot?.txn === txn) return slot.bytes
+  const bytes = pack(txnSchema.encode(txn))
+  remember(txn, bytes)
+  return bytes
+}
+
+/** @throws ShapeError when the bytes are no txn */
+export const decodeTxn = (bytes: Uint8Array): Txn => {
+  const txn = txnSchema.decode(unpack(bytes), 'txn')
+  remember(txn, bytes)
+  return txn
+}
+
+/** As it stands in a proposal. */
+export const encodedTxn: Schema<Txn> = {
+  encode: encodeTxn,
+  decode(value, at) {
+    if (!(value instanceof Uint8Array)) throw new ShapeError(`${at}: expected the bytes of a txn`)
+    return decodeTxn(value)
+  },
+}
+
+const remember = (txn: Txn, bytes: Uint8Array): void => {
+  // A view of something large would keep all of it.
+  if (bytes.buffer.byteLength <= rememberedBytesMax) recent[txn.zxid % slots] = { txn, bytes }
+}
+
+/** As many as may be on their way to the disk or to a learner; others are encoded again. */
+const slots = 1_024
+const rememberedBytesMax = 65_536
+const recent: ({ readonly txn: Txn; readonly bytes: Uint8Array } | undefined)[] = Array(slots)
