@@ -156,7 +156,12 @@ export const variants = <Key extends string, V extends Readonly<Record<string, V
   const byName = new Map<unknown, CompiledVariant>()
   for (const [name, { tag, fields }] of Object.entries(table)) {
     if (byTag.has(tag)) throw new Error(`two variants of ${key} have the number ${tag}`)
-    const compiled = { name, tag, fields: compiledFields(fields, `${name}.`) }
+    const compiled = {
+      name,
+      tag,
+      fields: compiledFields(fields, `${name}.`),
+      constant: Object.keys(fields).length === 0 ? Object.freeze({ [key]: name }) : null,
+    }
     byTag.set(tag, compiled)
     byName.set(name, compiled)
   }
@@ -166,6 +171,7 @@ export const variants = <Key extends string, V extends Readonly<Record<string, V
       const variant = byTag.get(array[0])
       if (variant === undefined) throw new ShapeError(`${at}: unknown ${key} ${kindOf(array[0])}`)
       checkArity(array, variant.fields.length + 1, variant.name)
+      if (variant.constant !== null) return variant.constant as VariantTypes<Key, V>
       const object: Record<string, unknown> = { [key]: variant.name }
       let position = 1
       for (const field of variant.fields) {
@@ -192,6 +198,8 @@ interface CompiledVariant {
   readonly name: string
   readonly tag: number
   readonly fields: readonly CompiledField[]
+  /** One for all, of a variant that has no fields. */
+  readonly constant: object | null
 }
 
 interface CompiledField {

@@ -164,7 +164,12 @@ const prepareSetData = (judgement: Judgement, op: OpArguments<'setData'>): Chang
   if (badVersion !== null) return badVersion
   const data = storedData(op.data)
   const version = znode.version + 1
-  znodes.stage(op.path, znode, { ...copyOf(znode), data, version, mzxid: zxid, mtime: timeMs })
+  const staged = copyOf(znode)
+  staged.data = data
+  staged.version = version
+  staged.mzxid = zxid
+  staged.mtime = timeMs
+  znodes.stage(op.path, znode, staged)
   const { path, acl, czxid, ephemeralOwner } = znode
   return { change: 'setData', path, data, acl, version, czxid, ephemeralOwner }
 }
@@ -179,7 +184,10 @@ const prepareSetAcl = (judgement: Judgement, op: OpArguments<'setAcl'>): Change 
   const badVersion = judgeVersion(op.version, znode.aversion)
   if (badVersion !== null) return badVersion
   const aversion = znode.aversion + 1
-  znodes.stage(op.path, znode, { ...copyOf(znode), acl, aversion })
+  const staged = copyOf(znode)
+  staged.acl = acl
+  staged.aversion = aversion
+  znodes.stage(op.path, znode, staged)
   const overload = judgeLoad(znodes, znode.ephemeralOwner)
   if (overload !== null) return overload
   return { change: 'setAcl', path: op.path, acl, aversion }

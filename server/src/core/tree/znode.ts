@@ -17,8 +17,8 @@ export interface LiveZnode extends Znode {
   readonly dataLength: number
 }
 
-/** What outlives the next change. */
-export const copyOf = (znode: Znode): Znode => ({
+/** What outlives the next change, and may itself be changed. */
+export const copyOf = (znode: Znode): { -readonly [K in keyof Znode]: Znode[K] } => ({
   path: znode.path,
   data: znode.data,
   acl: znode.acl,

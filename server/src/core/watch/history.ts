@@ -51,7 +51,7 @@ export class History {
     )
     this.#txns.push(txn)
     this.#bytes += txnBytes(txn)
-    this.#last = txn
+    this.#last = { epoch: txn.epoch, zxid: txn.zxid }
     this.#evict()
   }
 

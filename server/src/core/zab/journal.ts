@@ -46,8 +46,7 @@ export class Journal {
   }
 
   get last(): LogPosition {
-    const { epoch, zxid } = this.#log.last
-    return { epoch, zxid }
+    return this.#log.last
   }
 
   /** Nothing is on its way to the disk: what the server remembers is what it will remember. */

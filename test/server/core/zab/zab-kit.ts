@@ -36,7 +36,8 @@ export class MemoryLog implements TxnLog {
   }
 
   get last(): LogPosition {
-    return this.txns.at(-1) ?? positionZero
+    const { epoch, zxid } = this.txns.at(-1) ?? positionZero
+    return { epoch, zxid }
   }
 }
 
