@@ -122,11 +122,12 @@ export const list = <T>(item: Schema<T>, max: number): Schema<readonly T[]> => (
 /** An object that travels as the array of its fields, in the order they are written here. */
 export const record = <F extends Fields>(fields: F): Schema<FieldTypes<F>> => {
   const compiled = compiledFields(fields)
+  const blank = blankOf(fields)
   return {
     decode(value, at) {
       const array = arrayOf(value, at)
       checkArity(array, compiled.length, at)
-      const object: Record<string, unknown> = {}
+      const object = { ...blank }
       let position = 0
       for (const { name, schema } of compiled) object[name] = schema.decode(array[position++], name)
       return object as FieldTypes<F>
@@ -160,6 +161,7 @@ export const variants = <Key extends string, V extends Readonly<Record<string, V
       name,
       tag,
       fields: compiledFields(fields, `${name}.`),
+      blank: blankOf(fields, { [key]: name }),
       constant: Object.keys(fields).length === 0 ? Object.freeze({ [key]: name }) : null,
     }
     byTag.set(tag, compiled)
@@ -172,7 +174,7 @@ export const variants = <Key extends string, V extends Readonly<Record<string, V
       if (variant === undefined) throw new ShapeError(`${at}: unknown ${key} ${kindOf(array[0])}`)
       checkArity(array, variant.fields.length + 1, variant.name)
       if (variant.constant !== null) return variant.constant as VariantTypes<Key, V>
-      const object: Record<string, unknown> = { [key]: variant.name }
+      const object = { ...variant.blank }
       let position = 1
       for (const field of variant.fields) {
         object[field.name] = field.schema.decode(array[position++], field.path)
@@ -198,6 +200,7 @@ interface CompiledVariant {
   readonly name: string
   readonly tag: number
   readonly fields: readonly CompiledField[]
+  readonly blank: Readonly<Record<string, unknown>>
   /** One for all, of a variant that has no fields. */
   readonly constant: object | null
 }
@@ -215,6 +218,16 @@ const compiledFields = (fields: Fields, prefix = ''): readonly CompiledField[] =
   (Object.entries(fields) as [string, Schema<unknown>][]).map(([name, schema]) => {
     return { name, path: `${prefix}${name}`, schema, isPlain: schema.encode === asIs }
   })
+
+/**
+ * What a decoded object is a copy of: all its fields, in order, each null. An object to which
+ * fields are added one by one takes half as much memory again, and twice the time; V8 gives one
+ * that comes from JSON just the room it needs, and its copies too.
+ */
+const blankOf = (fields: Fields, first: object = {}): Readonly<Record<string, unknown>> => {
+  const nulls = Object.fromEntries(Object.keys(fields).map((name) => [name, null]))
+  return JSON.parse(JSON.stringify({ ...first, ...nulls })) as Record<string, unknown>
+}
 
 const arrayOfFields = (
   object: Readonly<Record<string, unknown>>,
