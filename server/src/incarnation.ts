@@ -4,6 +4,7 @@ import type { ReplicaConfig } from './core/config.js'
 import { type Recovered, Recovery } from './core/recovery.js'
 import { Replica } from './core/replica.js'
 import type { PeerHost } from './runtime/net/peer-links.js'
+import { txnPacker } from './runtime/txn-codec.js'
 import { Node, type NodePorts } from './runtime/node.js'
 import {
   DamageError,
@@ -75,6 +76,7 @@ const replicaConfig = (settings: ServerSettings): ReplicaConfig => {
     bootstrap: settings.bootstrap,
     newEnsembleId: randomUUID(),
     historyBytesMax: Math.max(historyBytesMax, limits.historyBytesMin),
+    packer: txnPacker,
     snapshotTxns,
     sessionTimeoutMsMin,
     sessionTimeoutMsMax,

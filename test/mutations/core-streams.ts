@@ -178,10 +178,24 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/core/watch/streams.test.js',
   },
   {
+    rule: 'STREAM-20',
+    file: 'server/src/core/watch/packed-txns.ts',
+    before: 'index === 0 ? 0 : chunk.ends[index - 1]',
+    after: 'index < 2 ? 0 : chunk.ends[index - 1]',
+    test: 'test/dist/server/core/watch/history.test.js',
+  },
+  {
+    rule: 'STREAM-20',
+    file: 'server/src/core/watch/history.ts',
+    before: 'this.#bytes += packed.length - bytes',
+    after: 'this.#bytes += packed.length',
+    test: 'test/dist/server/core/watch/history.test.js',
+  },
+  {
     rule: 'STREAM-18',
     file: 'server/src/core/watch/history.ts',
-    before: 'const evictable = Math.min(this.#applied, this.#durable)',
-    after: 'const evictable = this.#applied',
+    before: 'const settled = Math.min(this.#applied, this.#durable)',
+    after: 'const settled = this.#applied',
     test: 'test/dist/server/core/watch/stream-log.test.js',
   },
   {

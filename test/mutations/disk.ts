@@ -221,7 +221,7 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/runtime/storage/inspect.test.js',
   },
   {
-    rule: 'DISK-38',
+    rule: 'DISK-40',
     file: 'server/src/runtime/txn-codec.ts',
     before: 'slot?.txn === txn',
     after: 'slot?.txn.zxid === txn.zxid',

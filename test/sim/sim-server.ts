@@ -6,6 +6,7 @@ import { Replica } from '#server/core/replica.js'
 import { openDataDirectory } from '#server/runtime/storage/data-directory.js'
 import { writeHardState } from '#server/runtime/storage/hard-state-file.js'
 import { openStorage, type Storage } from '#server/runtime/storage/index.js'
+import { txnPacker } from '#server/runtime/txn-codec.js'
 import type { Choose } from '../support/virtual-disk.js'
 import type { Random } from './random.js'
 import type { Schedule } from './schedule.js'
@@ -201,6 +202,7 @@ export class SimServer {
       bootstrap: false,
       newEnsembleId: `ensemble-${serverId}-${process.number}`,
       historyBytesMax,
+      packer: txnPacker,
       snapshotTxns,
       sessionTimeoutMsMin: 1_000,
       sessionTimeoutMsMax: 60_000,

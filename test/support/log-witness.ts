@@ -6,6 +6,7 @@ import type { Txn } from '@conclave/protocol/peer'
 import { ReplicatedState } from '#server/core/pipeline/replicated-state.js'
 import { Recovery } from '#server/core/recovery.js'
 import { inspectLog, nodeFiles, openStorage } from '#server/runtime/storage/index.js'
+import { txnPacker } from '#server/runtime/txn-codec.js'
 
 /** Knows all that a log has ever held: of a segment that is purged it has kept a hard link. */
 export class LogWitness {
@@ -124,6 +125,7 @@ export const recoverState = async (directory: string): Promise<ReplicatedState> 
     bootstrap: false,
     newEnsembleId: '',
     historyBytesMax: limits.historyBytesDefault,
+    packer: txnPacker,
     snapshotTxns: 1,
     sessionTimeoutMsMin: 1,
     sessionTimeoutMsMax: 1,

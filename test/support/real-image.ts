@@ -7,6 +7,7 @@ import { Replica } from '#server/core/replica.js'
 import { Node } from '#server/runtime/node.js'
 import { PasswordHasher } from '#server/runtime/password-hasher.js'
 import { openStorage } from '#server/runtime/storage/index.js'
+import { txnPacker } from '#server/runtime/txn-codec.js'
 import { pino } from 'pino'
 import { connectFrame, createOp, requestFrame } from './raw-client.js'
 import { directory, storageOptions } from './storage-kit.js'
@@ -22,6 +23,7 @@ export const configOfOne = (snapshotTxns: number): ReplicaConfig => {
     bootstrap: false,
     newEnsembleId: 'an ensemble',
     historyBytesMax: limits.historyBytesDefault,
+    packer: txnPacker,
     snapshotTxns,
     sessionTimeoutMsMin: limits.sessionTimeoutMsMin,
     sessionTimeoutMsMax: limits.sessionTimeoutMsMax,

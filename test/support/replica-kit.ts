@@ -20,6 +20,7 @@ import type { ConnectionId, Input } from '#server/core/input.js'
 import { Recovery } from '#server/core/recovery.js'
 import { Replica } from '#server/core/replica.js'
 import { txnBytes } from '#server/core/txn-bytes.js'
+import { txnPacker } from '#server/runtime/txn-codec.js'
 
 /**
  * One real replica with a disk and a clock made of plain variables. Everything happens in the
@@ -386,6 +387,7 @@ export const defaultConfig: ReplicaConfig = {
   bootstrap: false,
   newEnsembleId: 'ensemble-of-the-tests',
   historyBytesMax: limits.historyBytesDefault,
+  packer: txnPacker,
   snapshotTxns: 1_000_000,
   sessionTimeoutMsMin: limits.sessionTimeoutMsMin,
   sessionTimeoutMsMax: limits.sessionTimeoutMsMax,

@@ -1,4 +1,5 @@
 import type { ServerId } from '@conclave/protocol'
+import type { TxnPacker } from './txn-packer.js'
 
 /** What a replica is told once, at its start. */
 export interface ReplicaConfig {
@@ -12,6 +13,7 @@ export interface ReplicaConfig {
   /** Drawn by the runtime; becomes the ensemble's id if this server leads its first election. */
   readonly newEnsembleId: string
   readonly historyBytesMax: number
+  readonly packer: TxnPacker
   /** A snapshot is begun when this many txns have been applied since the last one began. */
   readonly snapshotTxns: number
   readonly sessionTimeoutMsMin: number

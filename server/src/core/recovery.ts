@@ -33,7 +33,7 @@ export class Recovery implements RecoveryVisitor {
 
   constructor(config: ReplicaConfig) {
     this.#config = config
-    this.#history = new History(config.historyBytesMax)
+    this.#history = new History(config.historyBytesMax, config.packer)
   }
 
   snapshot(header: SnapshotHeader): void {

@@ -1,6 +1,7 @@
 import { type Schema, ShapeError } from '@conclave/protocol'
 import { pack, unpack } from '@conclave/protocol/codec'
 import { type Txn, txnSchema } from '@conclave/protocol/peer'
+import type { TxnPacker } from '../core/txn-packer.js'
 
 /**
  * A txn has the same bytes in every log and in every proposal. They are made once: what was encoded
@@ -16,10 +17,15 @@ export const encodeTxn = (txn: Txn): Uint8Array => {
 
 /** @throws ShapeError when the bytes are no txn */
 export const decodeTxn = (bytes: Uint8Array): Txn => {
-  const txn = txnSchema.decode(unpack(bytes), 'txn')
+  const txn = txnOf(bytes)
   remember(txn, bytes)
   return txn
 }
+
+const txnOf = (bytes: Uint8Array): Txn => txnSchema.decode(unpack(bytes), 'txn')
+
+/** What is asked of history is seldom to be encoded again. */
+export const txnPacker: TxnPacker = { encode: encodeTxn, decode: txnOf }
 
 /** As it stands in a proposal. */
 export const encodedTxn: Schema<Txn> = {

@@ -6,7 +6,7 @@ import { txnAt } from '../../support/storage-kit.js'
 
 const fresh = (txn: ReturnType<typeof txnAt>): Uint8Array => pack(txnSchema.encode(txn))
 
-t.test('DISK-38 a txn keeps the bytes in which it was proposed', async (t) => {
+t.test('DISK-40 a txn keeps the bytes in which it was proposed', async (t) => {
   const canonical = fresh(txnAt(5))
   const [token = 0, ...rest] = canonical
   // The same array with a longer header: other bytes, the same txn.
@@ -17,14 +17,14 @@ t.test('DISK-38 a txn keeps the bytes in which it was proposed', async (t) => {
   t.same(encodedTxn.encode(encodedTxn.decode(bytes, 'txn')), bytes)
 })
 
-t.test('DISK-38 another txn at the same zxid has bytes of its own', async (t) => {
+t.test('DISK-40 another txn at the same zxid has bytes of its own', async (t) => {
   const [one, other] = [txnAt(5, 1), txnAt(5, 2)]
   t.same(encodeTxn(one), fresh(one))
   t.same(encodeTxn(other), fresh(other))
   t.same(encodeTxn(one), fresh(one))
 })
 
-t.test('DISK-38 what is no txn is refused', async (t) => {
+t.test('DISK-40 what is no txn is refused', async (t) => {
   for (const value of ['bytes', null, new Uint8Array([0xc0])]) {
     t.throws(() => encodedTxn.decode(value, 'txn'), { name: 'ShapeError' })
   }

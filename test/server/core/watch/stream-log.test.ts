@@ -1,5 +1,6 @@
 import { limits, type LogPosition, type Zxid } from '@conclave/protocol'
 import { History } from '#server/core/watch/history.js'
+import { txnPacker } from '#server/runtime/txn-codec.js'
 import t from 'tap'
 import {
   bytesOf,
@@ -126,7 +127,7 @@ t.test('STREAM-18 a piece of the log ends at what memory holds no more', async (
 })
 
 t.test('STREAM-18 memory forgets only what is applied and durable', async (t) => {
-  const history = new History(0)
+  const history = new History(0, txnPacker)
   for (let zxid = 1; zxid <= 5; zxid++) history.append(txnAt(zxid))
   t.equal(history.forgotten, 0)
   history.applied(4 as Zxid)

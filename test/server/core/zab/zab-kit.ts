@@ -4,6 +4,7 @@ import type { EpochStart, HardState, Txn } from '@conclave/protocol/peer'
 import type { ReplicaConfig } from '#server/core/config.js'
 import type { Effect, Persist, SendPeer } from '#server/core/effect.js'
 import type { LogReader, TxnLog } from '#server/core/zab/zab.js'
+import { txnPacker } from '#server/runtime/txn-codec.js'
 
 export const epoch = (value: number): Epoch => value as Epoch
 export const zxid = (value: number): Zxid => value as Zxid
@@ -110,6 +111,7 @@ export const configOf = (
   bootstrap: false,
   newEnsembleId: 'e'.repeat(32),
   historyBytesMax: 1_000_000,
+  packer: txnPacker,
   snapshotTxns: 1_000,
   sessionTimeoutMsMin: 1_000,
   sessionTimeoutMsMax: 60_000,
