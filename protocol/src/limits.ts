@@ -93,6 +93,8 @@ export const limits = Object.freeze({
   looksPerTurnMax: 2_000,
   /** Of committed txns, each of which counts as one more. */
   changesPerTurnMax: 256,
+  /** Connections that learn of a change of the leader in one turn, those apart that ask. */
+  resumedPerTurnMax: 256,
   watchesPerConnectionMax: 100_000,
   streamsPerConnectionMax: 1_000,
   streamEventsPerFrameMax: 1_000,

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ReplicaStatus } from './core/replica-status.js'
 import type { ServerState } from './runtime/admin/server-state.js'
-import type { ServerSettings } from './server-options.js'
+import { isLoopback, type ServerSettings } from './server-options.js'
 import { version } from './version.js'
 
 /** Puts together what a server says of itself; without a replica it is reading its data. */
@@ -38,6 +38,7 @@ export const stateOf = async ({
     streams,
     peerLinks,
     logBytes: await logBytesIn(settings.data),
+    insecure: !isLoopback(settings.host),
     ready: isServing,
     why: isServing ? null : whyNot(status, peerLinks, settings.servers.length),
   }

@@ -197,8 +197,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SESSION-16',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: '#hasSpace) this.#expiry.advance(tick.nowMs)',
-    after: '#hasSpace) this.#expiry.advance(tick.nowMs)\n    this.beforeDrain()',
+    before: '#mayLog) this.#expiry.advance(tick.nowMs)',
+    after: '#mayLog) this.#expiry.advance(tick.nowMs)\n    this.beforeDrain()',
     test: 'test/dist/server/core/session/life.test.js',
   },
   {
@@ -260,7 +260,7 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SESSION-23',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: 'return this.#isExpiring && this.#hasSpace',
+    before: 'return this.#isExpiring && this.#mayLog',
     after: 'return this.#isExpiring',
     test: 'test/dist/server/core/session/life.test.js',
   },

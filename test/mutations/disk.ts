@@ -46,8 +46,8 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'DISK-7',
-    file: 'server/src/runtime/storage/whole-file.ts',
-    before: '    await completed<void>((done) => file.sync(done))',
+    file: 'server/src/runtime/storage/hard-state-file.ts',
+    before: '    await completed<void>((done) => spare.sync(done))',
     after: '    await Promise.resolve()',
     test: 'test/dist/server/runtime/storage/crash.test.js',
   },
@@ -165,6 +165,13 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/runtime/storage/directory.test.js',
   },
   {
+    rule: 'DISK-23',
+    file: 'server/src/runtime/storage/directory-lock.ts',
+    before: 'if (!isMade(turn)) throw',
+    after: 'if (!isMade(turn) && turn === directory) throw',
+    test: 'test/dist/server/runtime/storage/directory.test.js',
+  },
+  {
     rule: 'DISK-24',
     file: 'server/src/runtime/storage/log-recovery.ts',
     before: 'if (record.zxid <= keepTo) this.#visitor',
@@ -190,6 +197,20 @@ export const mutations: readonly Mutation[] = [
     file: 'server/src/runtime/storage/disk-space.ts',
     before: 'Math.min(delayMs * 2, retryMsMax)',
     after: 'Math.max(delayMs * 2, retryMsMax)',
+    test: 'test/dist/server/runtime/storage/disk-space.test.js',
+  },
+  {
+    rule: 'DISK-38',
+    file: 'server/src/runtime/storage/disk-space.ts',
+    before: 'for (const giveUp of this.#givingUp) giveUp()',
+    after: 'if (this.#givingUp.size > 0) this.#die()',
+    test: 'test/dist/server/runtime/storage/disk-space.test.js',
+  },
+  {
+    rule: 'DISK-39',
+    file: 'server/src/runtime/storage/hard-state-file.ts',
+    before: "await withFile(files, path, 'update', use)",
+    after: "await withFile(files, path, 'create', use)",
     test: 'test/dist/server/runtime/storage/disk-space.test.js',
   },
   {
@@ -320,6 +341,15 @@ export const mutations: readonly Mutation[] = [
     file: 'server/src/runtime/storage/segment-files.ts',
     before: 'await completed<void>((done) => files.syncDirectory(directory, done))',
     after: 'await attempted<void>((done) => files.syncDirectory(directory, done))',
+    test: 'test/dist/server/runtime/storage/failed-write.test.js',
+  },
+  {
+    rule: 'DISK-32',
+    file: 'server/src/runtime/storage/hard-state-file.ts',
+    before: 'await completed<void>((done) => files.syncDirectory(directory, done))',
+    after: `await completed<void>((done) =>
+    files.syncDirectory(directory, () => done(null, undefined)),
+  )`,
     test: 'test/dist/server/runtime/storage/failed-write.test.js',
   },
   {

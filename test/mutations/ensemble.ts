@@ -71,10 +71,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'ENSEMBLE-6',
-    file: `${pipeline}/attaching.ts`,
-    before: 'leader.claim({ connection: id, ...known, refusedXid, identities })',
-    after:
-      'leader.claim({ connection: id, ...known, refusedXid: (refusedXid * 0) as Xid, identities })',
+    file: `${pipeline}/serving.ts`,
+    before: '...known, refusedXid, identities })',
+    after: '...known, refusedXid: (refusedXid * 0) as Xid, identities })',
     test: followers,
   },
   {
@@ -135,9 +134,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'ENSEMBLE-9',
-    file: `${pipeline}/attaching.ts`,
-    before: "if (connection.phase.phase === 'attached') this.#claimAgain(connection, leader)",
-    after: "if (connection.phase.phase === 'closed') this.#claimAgain(connection, leader)",
+    file: `${pipeline}/serving.ts`,
+    before: 'this.#leader?.claim({ connection: id',
+    after: 'if (id < 0) this.#leader?.claim({ connection: id',
     test: leaderChange,
   },
   {

@@ -106,6 +106,13 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/core/zab/zab-single.test.js',
   },
   {
+    rule: 'LIMIT-21',
+    file: 'server/src/core/pipeline/connections.ts',
+    before: 'taken.length < limits.resumedPerTurnMax',
+    after: 'taken.length < 4 * limits.resumedPerTurnMax',
+    test: 'test/dist/server/core/pipeline/leader-change.test.js',
+  },
+  {
     rule: 'DISK-11',
     file: 'server/src/runtime/storage/segment.ts',
     before: 'if (!areEpochs(epochs)) return',

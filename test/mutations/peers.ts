@@ -207,6 +207,13 @@ export const mutations: readonly Mutation[] = [
     test: 'test/dist/server/cli/serve-config.test.js',
   },
   {
+    rule: 'CLI-36',
+    file: 'server/src/server-state.ts',
+    before: '!isLoopback(settings.host)',
+    after: '!isLoopback(settings.own.host) && settings.servers.length > 1',
+    test: ofCli,
+  },
+  {
     rule: 'CLI-32',
     file: 'server/src/cli/status/status.ts',
     before: 'const rows = isGuess ? asked',

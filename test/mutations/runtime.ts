@@ -222,8 +222,15 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'SERVER-16',
     file: 'server/src/core/pipeline/leadership.ts',
-    before: 'if (this.#hasSpace) this.#expiry.advance(tick.nowMs)',
+    before: 'if (this.#mayLog) this.#expiry.advance(tick.nowMs)',
     after: 'this.#expiry.advance(tick.nowMs)',
+    test: compiled('full-disk'),
+  },
+  {
+    rule: 'SERVER-23',
+    file: 'server/src/runtime/storage/storage.ts',
+    before: '    wal.foresee()\n',
+    after: '',
     test: compiled('full-disk'),
   },
 ]

@@ -290,4 +290,11 @@ export const mutations: readonly Mutation[] = [
     after: 'this.#guards = parts.guards as Fence[]',
     test: 'test/dist/client-sdk/transaction.test.js',
   },
+  {
+    rule: 'SDK-70',
+    file: 'client-sdk/src/transport/browser.ts',
+    before: 'code === tooLargeCode',
+    after: 'code !== tooLargeCode',
+    test: 'test/dist/client-sdk/browser-transport.test.js',
+  },
 ]

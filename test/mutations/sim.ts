@@ -23,4 +23,18 @@ export const mutations: readonly Mutation[] = [
     after: "if (last === undefined) return 'unknown'",
     test: 'test/dist/checker/checker.test.js',
   },
+  {
+    rule: 'SIM-4',
+    file: 'server/src/core/pipeline/watching.ts',
+    before: 'this.#streams.forget(connection)',
+    after: '',
+    test: 'test/dist/sim/sim.test.js',
+  },
+  {
+    rule: 'SIM-5',
+    file: 'test/sim/invariants/moved.ts',
+    before: 'if (under >= session.attach) return',
+    after: 'if (under > 0) return',
+    test: 'test/dist/sim/moved.test.js',
+  },
 ]

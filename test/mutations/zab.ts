@@ -298,6 +298,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'ZAB-42',
+    file: 'server/src/core/pipeline/leadership.ts',
+    before: 'return this.#hasSpace && !this.#isDivided',
+    after: 'return this.#hasSpace',
+    test: 'test/dist/server/core/pipeline/divided.test.js',
+  },
+  {
+    rule: 'ZAB-42',
     file: 'server/src/core/zab/digests.ts',
     before: "counts.size > 1 ? 'divided'",
     after: "counts.size > 2 ? 'divided'",

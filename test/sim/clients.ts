@@ -11,6 +11,8 @@ export interface Clients {
   goOn(): void
   /** Nothing more is asked for; what was is still waited for. */
   end(): void
+  /** Nobody is there any more: some say so, others are just gone. */
+  leave(random: Random): void
   /** At the end of the world. @throws Violation */
   judge(): void
 }

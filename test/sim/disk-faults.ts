@@ -25,19 +25,25 @@ export const diskFaults = {
   /** A process that cannot start with what it finds is told to rejoin by its operator. */
   bitRot: (scene) => hasSpareCopies(scene) && loseDisk(scene, () => rot(scene.server, scene)),
   /** It fails once and would succeed the next time: nobody may believe that. */
-  failedSync: ({ server, random }) => {
+  failedSync: ({ server, random, note }) => {
     if (!server.isUp) return false
-    let left = 1 + random.below(20)
+    const isOfDirectory = random.chance(0.3)
+    let left = 1 + random.below(isOfDirectory ? 4 : 20)
     server.disk.fail(({ kind, path }) => {
-      // Not of a directory: file systems with a journal stop when that cannot be written.
-      const isDurable = kind === 'sync' || isLogWrite(kind, path)
-      return isDurable && --left === 0 ? diskError('EIO', path) : null
+      const isDurable = isOfDirectory
+        ? kind === 'syncDirectory'
+        : kind === 'sync' || isLogWrite(kind, path)
+      if (!isDurable || --left !== 0) return null
+      if (isOfDirectory) note('of a directory')
+      return diskError('EIO', path)
     })
     return true
   },
   fullDisk: ({ server, random, until }) => {
-    server.disk.fail(({ kind, path, bytes }) =>
-      kind === 'write' || kind === 'create'
+    // Where file systems copy what is written, an allocated file is no help.
+    const isCopying = random.chance(0.3)
+    server.disk.fail(({ kind, path, bytes, isGrowing }) =>
+      isGrowing || (isCopying && kind === 'write')
         ? diskError('ENOSPC', path, random.below(bytes + 1))
         : null,
     )

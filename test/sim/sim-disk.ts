@@ -12,6 +12,8 @@ export class SimDisk {
   #slowness = 1
   /** A process may end because of its disk. */
   isBad = false
+  /** The sync of a directory has failed: its file system writes nothing more. */
+  #isStopped = false
 
   /** @param complete runs the completion of an operation in the event loop of its process */
   constructor(
@@ -31,17 +33,20 @@ export class SimDisk {
     return this.#files
   }
 
-  /** What was written stays. */
+  /** What was written stays; where the file system has stopped, its machine starts anew. */
   processCrash(): void {
+    if (this.#isStopped) return this.powerLoss((count) => this.#random.below(count))
     this.#files = this.#files.processCrash()
   }
 
   /** Of what was not synced, `choose` keeps any part. */
   powerLoss(choose: Choose): void {
+    this.#isStopped = false
     this.#files = this.#files.powerLoss(choose)
   }
 
   wipe(): void {
+    this.#isStopped = false
     this.#files.processCrash()
     this.#files = this.#fresh()
   }
@@ -67,6 +72,7 @@ export class SimDisk {
     this.#files.fault = (operation) => {
       const found = fault(operation)
       if (found !== null) this.isBad = true
+      if (found !== null && operation.kind === 'syncDirectory') this.#isStopped = true
       return found
     }
   }

@@ -67,6 +67,13 @@ export class Workload implements Clients {
     this.#hot.end()
   }
 
+  leave(random: Random): void {
+    for (const client of this.#everyone) {
+      if (random.chance(0.5)) client.close()
+      else client.kill()
+    }
+  }
+
   /** Somebody else takes its place soon. */
   kill(random: Random): boolean {
     const index = random.below(this.#clients.length)

@@ -61,6 +61,7 @@ class World {
   readonly #clients: Clients
   readonly #recipes: ReadonlyMap<string, number>
   readonly #faults: Faults
+  readonly #leaving: Random
   #linearizability: LinearizabilityReport = { partitions: 0, operations: 0, unknown: 0 }
 
   constructor(options: WorldOptions) {
@@ -80,6 +81,7 @@ class World {
     this.#clients = clients
     this.#recipes = workload instanceof RecipeWorkload ? workload.counts : new Map()
     ensemble.onExpired = (sessionId) => clients.expired(sessionId)
+    this.#leaving = random.split('leaving')
     const broken = { ensemble, clients, schedule, random: random.split('faults'), hash }
     this.#faults = new Faults(this.#swarm, broken)
   }
@@ -96,6 +98,9 @@ class World {
     sometimes.end(ledger, this.#history.operations)
     this.#linearizability = judge(this.#history, ledger)
     this.#clients.judge()
+    this.#clients.leave(this.#leaving)
+    await this.#stage.runUntil(safetyMs + livenessMs + leavingMs)
+    this.#demandNothingLeft()
   }
 
   outcome(violation: Violation | null): Outcome {
@@ -115,6 +120,18 @@ class World {
       linearizability: this.#linearizability,
       occasions: sometimes.counts,
       recipes: this.#recipes,
+    }
+  }
+
+  /** S9, W7: of those who are gone nothing is left. */
+  #demandNothingLeft(): void {
+    for (const { id, replica } of this.#stage.ensemble.servers) {
+      if (replica === null) continue
+      const { sessions, connections, watches, streams } = replica.status
+      if (sessions > 0) throw new Violation('S9', `server ${id} keeps ${sessions} sessions`)
+      if (connections + watches + streams === 0) continue
+      const kept = `${connections} connections, ${watches} watches, ${streams} streams`
+      throw new Violation('W7', `server ${id} keeps ${kept} of nobody`)
     }
   }
 
@@ -138,6 +155,9 @@ class World {
     throw new Violation('E4', `${client} waits for its ${op.op} of ${path} since ${calledMs} ms`)
   }
 }
+
+/** Longer than any session lives without its client. */
+const leavingMs = 15_000
 
 /** Where servers can agree on the time they do, so that leases that live by it can be judged. */
 const recipeSwarm = (swarm: Swarm): Swarm => {

@@ -288,7 +288,7 @@ const epochOf = ({ currentEpoch }: HardState): number => currentEpoch
  * All combinations of what may have reached the disk when they are few; otherwise none, all, and
  * many at random.
  */
-class Subsets {
+export class Subsets {
   isSampled = false
   readonly #max: number
 

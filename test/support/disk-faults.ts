@@ -1,5 +1,5 @@
 import type { CrashScenario } from './crash-scenarios.js'
-import { historyOf, type History, judge } from './crash-states.js'
+import { historyOf, type History, judge, Subsets } from './crash-states.js'
 import { type CrashStep, performSteps } from './crash-steps.js'
 import { open, type Opened, persistOf } from './storage-kit.js'
 import { type DiskFault, diskError, type DiskOperation, VirtualDisk } from './virtual-disk.js'
@@ -84,12 +84,14 @@ export const enumerateFaults = async (
   return { runs, ends, failures }
 }
 
-/** On the same machine, and on one that lost all or nothing of what was not synced. */
+/** On the same machine, and on one that lost all, nothing or some of what was not synced. */
 const judgeAll = async (run: FaultRun, history: History): Promise<string | null> => {
   const { disk, acknowledged } = run
-  const disks = [disk.fork(() => 0), disk.fork((count) => count - 1)]
-  // What a directory's failed sync has left is not known to the machine either: it must go too.
-  if (run.failed?.kind !== 'syncDirectory') disks.push(disk.processCrash())
+  const isStopped = run.failed?.kind === 'syncDirectory'
+  // After a failed sync of a directory nothing becomes durable before the machine starts again.
+  const disks = isStopped
+    ? [...new Subsets(subsetsMax).all()].map((choose) => disk.fork(choose))
+    : [disk.fork(() => 0), disk.fork((count) => count - 1), disk.processCrash()]
   for (const left of disks) {
     const failure = await judge(left, history, acknowledged)
     if (failure !== null) return failure
@@ -190,6 +192,7 @@ class FaultRun {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const subsetsMax = 64
 const healingTurns = 30
 const stuckTurns = 600
 const takesSpace: ReadonlySet<DiskOperation['kind']> = new Set([

@@ -127,6 +127,7 @@ export class VirtualDirectory {
   #entries = new Map<string, VirtualNode>()
   #durable = new Map<string, VirtualNode>()
   #unsynced: EntryChange[] = []
+  #isStopped = false
 
   get(name: string): VirtualNode | undefined {
     return this.#entries.get(name)
@@ -149,13 +150,17 @@ export class VirtualDirectory {
   }
 
   sync(): void {
+    if (this.#isStopped) return
     for (const change of this.#unsynced) apply(this.#durable, change)
     this.#unsynced = []
   }
 
-  /** A failed fsync: no later one makes these changes durable. */
-  forgetUnsynced(): void {
-    this.#unsynced = []
+  /**
+   * A failed fsync: any of the changes may be on the platter, and a file system with a journal
+   * writes no more of them until the machine starts again.
+   */
+  stop(): void {
+    this.#isStopped = true
   }
 
   afterPowerLoss(choose: Choose, copies: Map<VirtualNode, VirtualNode>): VirtualDirectory {

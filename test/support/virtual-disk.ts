@@ -20,6 +20,8 @@ export interface DiskOperation {
   readonly path: string
   /** How many it writes. */
   readonly bytes: number
+  /** It needs room that its file does not have yet. */
+  readonly isGrowing: boolean
 }
 
 /** Picks one of `count` outcomes, 0 to count - 1; 0 is always "nothing of it reached the disk". */
@@ -136,7 +138,7 @@ export class VirtualDisk implements Files {
 
   open(path: string, mode: OpenMode, done: Completion<OpenFile>): void {
     const kind = mode === 'create' ? 'create' : 'open'
-    this.#run(kind, path, 0, done, () => {
+    this.#run({ kind, path, bytes: 0, isGrowing: mode === 'create' }, done, () => {
       const [directory, name] = this.#locate(path)
       const found = directory.get(name)
       if (found instanceof VirtualDirectory) throw diskError('EISDIR', path)
@@ -154,7 +156,7 @@ export class VirtualDisk implements Files {
   }
 
   rename(from: string, to: string, done: Completion<void>): void {
-    this.#run('rename', from, 0, done, () => {
+    this.#run(plain('rename', from), done, () => {
       const [directory, name] = this.#locate(from)
       const [target, newName] = this.#locate(to)
       if (directory !== target) throw new Error('the virtual disk renames inside one directory')
@@ -166,7 +168,7 @@ export class VirtualDisk implements Files {
   }
 
   unlink(path: string, done: Completion<void>): void {
-    this.#run('unlink', path, 0, done, () => {
+    this.#run(plain('unlink', path), done, () => {
       const [directory, name] = this.#locate(path)
       const found = directory.get(name)
       if (found === undefined) throw diskError('ENOENT', path)
@@ -176,11 +178,11 @@ export class VirtualDisk implements Files {
   }
 
   list(directory: string, done: Completion<readonly string[]>): void {
-    this.#run('list', directory, 0, done, () => this.#directory(directory).names())
+    this.#run(plain('list', directory), done, () => this.#directory(directory).names())
   }
 
   mkdir(path: string, done: Completion<void>): void {
-    this.#run('mkdir', path, 0, done, () => {
+    this.#run(plain('mkdir', path), done, () => {
       const [directory, name] = this.#locate(path)
       if (name === '' || directory.get(name) !== undefined) throw diskError('EEXIST', path)
       directory.set(name, new VirtualDirectory())
@@ -189,22 +191,19 @@ export class VirtualDisk implements Files {
 
   syncDirectory(path: string, done: Completion<void>): void {
     this.#run(
-      'syncDirectory',
-      path,
-      0,
+      plain('syncDirectory', path),
       done,
       () => {
         if (!this.#isDead) this.#directory(path).sync()
       },
-      () => this.#directory(path).forgetUnsynced(),
+      () => this.#directory(path).stop(),
     )
   }
 
   /** For its handles. A faulty write leaves a part of itself, a faulty sync marks pages clean. */
   runOnFile<T>(
-    kind: DiskOperation['kind'],
+    { kind, bytes = 0, isGrowing = false }: FileOperation,
     handle: { readonly path: string; readonly file: VirtualFile; readonly isOpen: boolean },
-    bytes: number,
     done: Completion<T>,
     act: () => T,
     onFault: (fault: DiskFault) => void = () => undefined,
@@ -213,7 +212,7 @@ export class VirtualDisk implements Files {
       if (!handle.isOpen) throw diskError('EBADF', handle.path)
       return act()
     }
-    this.#run(kind, handle.path, bytes, done, guarded, onFault)
+    this.#run({ kind, path: handle.path, bytes, isGrowing }, done, guarded, onFault)
   }
 
   /** True from the moment the power goes, also for the operation in flight at that moment. */
@@ -222,15 +221,13 @@ export class VirtualDisk implements Files {
   }
 
   #run<T>(
-    kind: DiskOperation['kind'],
-    path: string,
-    bytes: number,
+    operation: DiskOperation,
     done: Completion<T>,
     act: () => T,
     onFault: (fault: DiskFault) => void = () => undefined,
   ): void {
     if (this.#isDead) return
-    const operation = { kind, path, bytes }
+    const { kind, path } = operation
     this.operations.push(operation)
     if (mutating.has(kind)) this.#mutations += 1
     if (mutating.has(kind) && --this.#mutationsLeft <= 0) this.#isDead = true
@@ -298,14 +295,14 @@ class Handle implements OpenFile {
   }
 
   read(into: Uint8Array, offset: number, done: Completion<number>): void {
-    this.#disk.runOnFile('read', this, 0, done, () => this.file.read(into, offset))
+    this.#disk.runOnFile({ kind: 'read' }, this, done, () => this.file.read(into, offset))
   }
 
   write(bytes: Uint8Array, offset: number, done: Completion<void>): void {
+    const isGrowing = offset + bytes.length > this.file.size
     this.#disk.runOnFile(
-      'write',
+      { kind: 'write', bytes: bytes.length, isGrowing },
       this,
-      bytes.length,
       done,
       () => {
         if (this.#mode === 'read') throw diskError('EBADF', this.path)
@@ -324,9 +321,8 @@ class Handle implements OpenFile {
 
   sync(done: Completion<void>): void {
     this.#disk.runOnFile(
-      'sync',
+      { kind: 'sync' },
       this,
-      0,
       done,
       () => {
         if (!this.#disk.isDead) this.file.sync()
@@ -336,19 +332,28 @@ class Handle implements OpenFile {
   }
 
   size(done: Completion<number>): void {
-    this.#disk.runOnFile('size', this, 0, done, () => this.file.size)
+    this.#disk.runOnFile({ kind: 'size' }, this, done, () => this.file.size)
   }
 
   truncate(size: number, done: Completion<void>): void {
-    this.#disk.runOnFile('truncate', this, 0, done, () => this.file.truncate(size))
+    this.#disk.runOnFile({ kind: 'truncate' }, this, done, () => this.file.truncate(size))
   }
 
   close(done: Completion<void>): void {
-    this.#disk.runOnFile('close', this, 0, done, () => {
+    this.#disk.runOnFile({ kind: 'close' }, this, done, () => {
       this.isOpen = false
     })
   }
 }
+
+type FileOperation = Pick<DiskOperation, 'kind'> & Partial<Omit<DiskOperation, 'path'>>
+
+const plain = (kind: DiskOperation['kind'], path: string): DiskOperation => ({
+  kind,
+  path,
+  bytes: 0,
+  isGrowing: false,
+})
 
 /** An error of the disk, and how much of a write it leaves; half of it unless told. */
 export type DiskFault = Error & { readonly written?: number }

@@ -43,9 +43,9 @@ export const storageBugs: readonly Bug[] = [
     bug: 'ZOOKEEPER-4269',
     story: 'the epoch is written in place, and a crash leaves half of it',
     ...crash,
-    file: `${storage}/whole-file.ts`,
-    before: 'const temporary = within(directory, `${name}.tmp`)',
-    after: 'const temporary = within(directory, name)',
+    file: `${storage}/hard-state-file.ts`,
+    before: 'const spareName = `${hardStateName}.tmp`',
+    after: 'const spareName = hardStateName',
   },
   {
     bug: 'etcd#13766 log',

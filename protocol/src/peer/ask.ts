@@ -74,7 +74,7 @@ export const verdicts = ['granted', 'moved', 'ending', 'gone', 'historyLost'] as
 export type Verdict = (typeof verdicts)[number]
 
 /** Why no session is created. */
-export const creationRefusals = ['noSpace', 'noQuorum', 'tooManyConnections'] as const
+export const creationRefusals = ['noSpace', 'noQuorum', 'tooManyConnections', 'divided'] as const
 export type CreationRefusal = (typeof creationRefusals)[number]
 
 const answerTable = {

@@ -143,6 +143,10 @@ export class Replica {
 
   /** All that must happen now, coalesced over the inputs since the last drain. */
   drain(): readonly Effect[] {
+    for (const connection of this.#connections.takeUntold()) {
+      this.#attaching.resume(connection)
+      this.#serving.pump(connection)
+    }
     this.#leaders.beforeDrain()
     const outward = this.#zab.drain()
     this.#watching.replay()
@@ -200,6 +204,7 @@ export class Replica {
 
   #roleChanged(role: RoleName): void {
     this.#leaders.drop()
+    this.#connections.changeLeader()
     this.#attaching.lead(null)
     this.#serving.lead(null)
     if (role === 'looking') this.#leaderlessSinceMs = this.#tick.nowMs
@@ -251,7 +256,7 @@ export class Replica {
     const { port } = this.#leaders
     if (port === null || this.#recovered.state.ensembleId === null) return
     this.#leaderlessSinceMs = null
-    // Claims first: a write counts only from where its session is.
+    this.#connections.changeLeader()
     this.#attaching.lead(port)
     this.#serving.lead(port)
   }

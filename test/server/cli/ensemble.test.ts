@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startEnsemble } from '#server/main.js'
 import t from 'tap'
-import { tempDirectory } from '../../support/server-kit.js'
+import { startTestServer, tempDirectory } from '../../support/server-kit.js'
 import { writeEnsembleConfig } from '../../support/ensemble-config.js'
 import { rowsOf, spawnConclave, spawnServer } from './process-kit.js'
 
@@ -40,6 +40,19 @@ t.test('CLI-32 status shows one row a server, also for one that is down', async 
   t.match(await spawnConclave(t, ['status', ...admins]).ended, { code: 3, stderr: /no server/ })
   const bad = await spawnConclave(t, ['status', '--admin', 'ftp://x']).ended
   t.match(bad, { code: 2, stderr: /--admin is written http:\/\/host:port/ })
+})
+
+t.test('CLI-36 status warns of a server that others can reach without TLS', async (t) => {
+  const place = { host: '0.0.0.0', adminPort: 0, insecure: true }
+  const open = await startTestServer(t, place)
+  const closed = await startTestServer(t, { adminPort: 0 })
+  const ask = (...servers: { readonly adminPort: number | null }[]) =>
+    spawnConclave(t, [
+      'status',
+      ...servers.flatMap(({ adminPort }) => ['--admin', `127.0.0.1:${adminPort}`]),
+    ]).ended
+  t.match(await ask(closed, open), { code: 0, stderr: /network of server 1 can read .* no TLS/ })
+  t.match(await ask(closed), { code: 0, stderr: '' })
 })
 
 t.test('CLI-34 rejoin sets data aside, but not under a server, nor of one alone', async (t) => {

@@ -4,6 +4,8 @@ import { Durability } from './durability.js'
 import { Expiry } from './expiry.js'
 import type { Invariant } from './invariant.js'
 import { Leadership } from './leadership.js'
+import { Moved } from './moved.js'
+import { Multis } from './multis.js'
 import { OneState } from './one-state.js'
 import { UniquePositions } from './positions.js'
 import { QuorumAck } from './quorum-ack.js'
@@ -24,6 +26,8 @@ export const invariants = (nowMs: () => number): readonly Invariant[] => [
   new Sessions(),
   new Expiry(nowMs),
   new Attachments(),
+  new Moved(),
+  new Multis(),
   new Versions(),
   new Replies(),
 ]

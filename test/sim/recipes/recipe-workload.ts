@@ -66,6 +66,10 @@ export class RecipeWorkload implements Clients {
     this.#writes.judgeEnd()
   }
 
+  leave(): void {
+    for (const { process } of this.#programs) process.kill()
+  }
+
   kill(random: Random): boolean {
     const index = random.below(this.#programs.length)
     this.#programs[index]?.process.kill()

@@ -26,6 +26,11 @@ export const status = async (
   const rows = isGuess ? asked.filter(({ server }) => server !== null) : asked
   if (json === true) await output.json(rows.map(forJson))
   else if (rows.length > 0) await output.result(tableText(columns, rows.map(cells)))
+  const insecure = rows.flatMap(({ server }) => (server?.insecure === true ? [server.id] : []))
+  if (insecure.length > 0) {
+    const which = `server${insecure.length > 1 ? 's' : ''} ${insecure.join(', ')}`
+    output.warn(`others on the network of ${which} can read and change what passes: no TLS`)
+  }
   if (rows.every(({ server }) => server === null)) {
     const ports = `${defaultAdminPort} to ${defaultAdminPort + 3}`
     output.error(
@@ -140,6 +145,7 @@ const stateSchema = z.looseObject({
   lag: count,
   uptimeMs: count,
   version: z.string().max(64),
+  insecure: z.boolean(),
 })
 
 const answerMs = 2_000

@@ -5,7 +5,6 @@ import {
   type SessionEndReason,
   type SessionId,
   type Xid,
-  zxidZero,
 } from '@conclave/protocol'
 import type { CreationRefusal, Verdict } from '@conclave/protocol/peer'
 import { assertNever } from '../assert.js'
@@ -42,16 +41,18 @@ export class Attaching {
     this.#connections = connections
   }
 
-  /** A leader can be asked from now on, or none; what was asked of the last one is asked anew. */
+  /** A leader can be asked from now on, or none; see {@link resume} for who waits for one. */
   lead(leader: LeaderPort | null): void {
     this.#leader = leader
     this.#claims.clear()
     this.#creations.clear()
-    if (leader === null) return
-    for (const connection of this.#connections.values()) {
-      if (connection.phase.phase === 'connecting') this.#proceed(connection, leader)
-      if (connection.phase.phase === 'attached') this.#claimAgain(connection, leader)
-    }
+  }
+
+  /** Its connect came before there was this leader. */
+  resume(connection: Connection): void {
+    const { phase } = connection.phase
+    if (phase !== 'connecting' || !this.#connections.learns(connection)) return
+    if (this.#leader !== null) this.#proceed(connection, this.#leader)
   }
 
   connect(connection: Connection, connect: ClientFrameOf<'connect'>): void {
@@ -61,6 +62,7 @@ export class Attaching {
     }
     connection.phase = { phase: 'connecting', connect, resumes: true }
     connection.ackedXid = connect.ackedXid
+    this.#connections.learns(connection)
     if (this.#leader !== null) this.#proceed(connection, this.#leader)
   }
 
@@ -174,16 +176,6 @@ export class Attaching {
     this.#claims.set(id, connection)
     const session = { sessionId, nonceHash, attach, ackedXid, lastZxidSeen }
     leader.claim({ connection: id, ...session, refusedXid, identities })
-  }
-
-  /** The connection has its session, and tells a new leader so. */
-  #claimAgain(connection: Connection, leader: LeaderPort): void {
-    const { id, sessionId, attach, ackedXid, refusedXid, identities } = connection
-    const session = this.#state.sessions.get(sessionId)
-    if (session === undefined) return
-    const { nonceHash } = session
-    const known = { sessionId, nonceHash, attach, ackedXid, lastZxidSeen: zxidZero }
-    leader.claim({ connection: id, ...known, refusedXid, identities })
   }
 
   #judged(connection: Connection, verdict: Verdict, standing: ServingStanding): void {

@@ -53,6 +53,8 @@ export class Connection {
   readonly pings = new Fifo<{ readonly id: number; round: number | null }>()
   /** The runtime's word: more is buffered for it than it takes. */
   isCongested = false
+  /** The last change of the leader that it has learnt of. */
+  era = 0
   /** One higher after each time that its writes were held. */
   turn = 0
   /** A write waits for the client to acknowledge more than this, which must be read. */

@@ -21,6 +21,9 @@ export class Connections implements Audience {
   readonly #paused = new Set<Connection>()
   #effects: Effect[] = []
   #queueBytes = 0
+  /** Grows with each change of the leader. */
+  #era = 0
+  #untold: Iterator<Connection> | null = null
 
   get size(): number {
     return this.#byId.size
@@ -36,6 +39,33 @@ export class Connections implements Audience {
 
   values(): IterableIterator<Connection> {
     return this.#byId.values()
+  }
+
+  /** What was asked of the last leader is asked anew, or of nobody: all must learn of it. */
+  changeLeader(): void {
+    this.#era += 1
+    this.#untold = this.#byId.values()
+  }
+
+  /** @returns true the first time since the leader has changed */
+  learns(connection: Connection): boolean {
+    if (connection.era === this.#era) return false
+    connection.era = this.#era
+    return true
+  }
+
+  /**
+   * Some that may not have learnt yet that the leader has changed: there may be ten thousand, and
+   * a turn must end.
+   */
+  takeUntold(): readonly Connection[] {
+    const taken: Connection[] = []
+    while (this.#untold !== null && taken.length < limits.resumedPerTurnMax) {
+      const { value: connection, done } = this.#untold.next()
+      if (done === true) this.#untold = null
+      else if (connection.era !== this.#era) taken.push(connection)
+    }
+    return taken
   }
 
   /** Nobody is owed an answer any more. */
@@ -140,7 +170,7 @@ export class Connections implements Audience {
 
   /** True when something waits to be sent. */
   get hasOutput(): boolean {
-    return this.#active.size > 0
+    return this.#active.size > 0 || this.#untold !== null
   }
 
   /** Those that were ready for no further answer before the last drain. */

@@ -86,7 +86,7 @@ export class Leadership {
     this.#clock.advance(tick)
     this.#ticked = true
     // Nobody's session ends while nobody's could be renewed by a write.
-    if (this.#hasSpace) this.#expiry.advance(tick.nowMs)
+    if (this.#mayLog) this.#expiry.advance(tick.nowMs)
   }
 
   /** The servers' states differ and none can be trusted: what is written builds on one of them. */
@@ -100,7 +100,7 @@ export class Leadership {
 
   /** After all input of the turn was stepped: only now may a session have been silent too long. */
   beforeDrain(): void {
-    if (!this.#hasSpace || (!this.#ticked && !this.#isExpiring)) return
+    if (!this.#mayLog || (!this.#ticked && !this.#isExpiring)) return
     this.#isExpiring = this.#expire()
     if (this.#ticked) {
       this.#acknowledge()
@@ -109,9 +109,13 @@ export class Leadership {
     this.#ticked = false
   }
 
+  get #mayLog(): boolean {
+    return this.#hasSpace && !this.#isDivided
+  }
+
   /** More sessions have expired than one drain should end. */
   get isBehind(): boolean {
-    return this.#isExpiring && this.#hasSpace
+    return this.#isExpiring && this.#mayLog
   }
 
   /**
@@ -148,6 +152,7 @@ export class Leadership {
     const key = bytesKey(nonceHash)
     const isKnown = this.#state.sessions.withNonce(nonceHash) !== undefined
     if (isKnown || this.#newNonces.has(key)) return null
+    if (this.#isDivided) return 'divided'
     if (!this.#hasSpace) return 'noSpace'
     if (this.#isSpent(0)) return 'noQuorum'
     if (this.#state.sessions.size + this.#newNonces.size >= limits.sessionsMax) {

@@ -1,4 +1,11 @@
-import { type ClientFrameOf, isTransient, isWrite, limits, type Xid } from '@conclave/protocol'
+import {
+  type ClientFrameOf,
+  isTransient,
+  isWrite,
+  limits,
+  type Xid,
+  zxidZero,
+} from '@conclave/protocol'
 import { assert, assertNever } from '../assert.js'
 import type { HashTicket } from '../input.js'
 import { Answering, refusalOf } from './answering.js'
@@ -41,13 +48,10 @@ export class Serving {
     this.#answering = new Answering(state, watching, budget)
   }
 
-  /** A leader can be asked from now on, or none; what was asked of the last one is asked anew. */
+  /** A leader can be asked from now on, or none; each connection goes on when it learns of it. */
   lead(leader: LeaderPort | null): void {
     this.#leader = leader
-    for (const connection of this.#connections.values()) {
-      connection.restart()
-      this.pump(connection)
-    }
+    this.#awaiting.clear()
   }
 
   request(connection: Connection, frame: ClientFrameOf<'request'>, bytes: number): void {
@@ -106,6 +110,10 @@ export class Serving {
     const waiting = [...this.#awaiting]
     this.#awaiting.clear()
     for (const connection of waiting) {
+      if (!isDue(connection, round)) {
+        this.#awaiting.add(connection)
+        continue
+      }
       this.#pong(connection, confirmation)
       for (const { request, awaited } of questions(connection)) {
         if (awaited <= round) request.wait = { wait: 'turn' }
@@ -138,9 +146,21 @@ export class Serving {
   pump(connection: Connection): void {
     if (connection.phase.phase !== 'attached' || this.#pumping.has(connection)) return
     this.#pumping.add(connection)
+    if (this.#connections.learns(connection)) this.#restart(connection)
     this.#startPings(connection)
     this.#goThrough(connection)
     this.#pumping.delete(connection)
+  }
+
+  /** It has its session, and tells a new leader so before it asks for anything. */
+  #restart(connection: Connection): void {
+    connection.restart()
+    const { id, sessionId, attach, ackedXid, refusedXid, identities } = connection
+    const session = this.#state.sessions.get(sessionId)
+    if (session === undefined) return
+    const { nonceHash } = session
+    const known = { sessionId, nonceHash, attach, ackedXid, lastZxidSeen: zxidZero }
+    this.#leader?.claim({ connection: id, ...known, refusedXid, identities })
   }
 
   #goThrough(connection: Connection): void {
@@ -287,6 +307,11 @@ const questions = ({ queue, started }: Connection): { request: Request; awaited:
   }
   return found
 }
+
+/** It waits for this round, or for one before it. */
+const isDue = (connection: Connection, round: number): boolean =>
+  (connection.pings.at(0)?.round ?? Infinity) <= round ||
+  questions(connection).some(({ awaited }) => awaited <= round)
 
 /** Nothing is left to be answered behind it: its session is over, and its connection closes. */
 const endsSession = ({ frame, answer }: Request): boolean =>

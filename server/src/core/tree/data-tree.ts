@@ -26,6 +26,11 @@ export class DataTree {
   /** Changed by the txn that is being applied, and not yet in the digest as they are now. */
   readonly #uncounted = new Set<number>()
   #frozen: FrozenTable<number, ZnodeEntry> | null = null
+  /**
+   * Of the last create or delete of the txn, so it is there still: ten thousand ephemerals that go
+   * at once have few parents.
+   */
+  #parent: { readonly path: string; readonly row: number } | null = null
   /** Containers and ttl znodes, for the reaper. */
   readonly reapable = new Reapable((path) => this.get(path))
 
@@ -86,6 +91,7 @@ export class DataTree {
   applied(): void {
     for (const row of this.#uncounted) this.#count(row)
     this.#uncounted.clear()
+    this.#parent = null
   }
 
   /** All znodes as of `zxid`, which is now. One at a time: ends with {@link thaw}. */
@@ -122,7 +128,7 @@ export class DataTree {
 
   #create(change: ChangeOf<'create'>, { zxid, timeMs }: Moment): number {
     const { childrenCreated, pzxid } = this.#store.columns
-    const parent = this.#existing(parentPath(change.path))
+    const parent = this.#parentOf(change.path)
     const ordinal = childrenCreated.get(parent)
     assert(ordinal === change.ordinal, `the ordinal of ${change.path} is the next`)
     this.#touch(parent)
@@ -151,7 +157,7 @@ export class DataTree {
     const row = this.#existing(change.path)
     const znode = this.#store.at(row)
     assert(znode.numChildren === 0, `${change.path} has no children when it is deleted`)
-    const parent = this.#existing(parentPath(change.path))
+    const parent = this.#parentOf(change.path)
     this.#touch(row)
     this.#touch(parent)
     this.#digest.remove(this.#store.lanes(row))
@@ -209,6 +215,12 @@ export class DataTree {
     const row = this.#store.rowOf(path)
     assert(row !== undefined, `the znode ${path} of a change exists`)
     return row
+  }
+
+  #parentOf(path: string): number {
+    const parent = parentPath(path)
+    if (this.#parent?.path !== parent) this.#parent = { path: parent, row: this.#existing(parent) }
+    return this.#parent.row
   }
 
   #touch(row: number): void {

@@ -21,6 +21,8 @@ export interface ServerState {
   readonly streams: number
   readonly peerLinks: number
   readonly logBytes: number
+  /** Others than this machine can reach it, and there is no TLS. */
+  readonly insecure: boolean
   /** Clients are served. */
   readonly ready: boolean
   /** Why they are not; null when they are. */

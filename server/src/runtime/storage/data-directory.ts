@@ -38,7 +38,7 @@ const checkOrBegin = async (files: Files, directory: string): Promise<void> => {
     await completed<void>((done) => files.syncDirectory(directory, done))
     return
   }
-  const foreign = names.find((name) => !harmless.has(name))
+  const foreign = names.find((name) => !harmless.has(name) && !name.startsWith('server.pid.'))
   if (foreign !== undefined) {
     throw new DataDirectoryError(
       'foreign',

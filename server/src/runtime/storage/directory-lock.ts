@@ -1,4 +1,12 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { DataDirectoryError } from './data-directory-error.js'
 import { errorCode } from './files.js'
@@ -42,17 +50,46 @@ const lockBySocket = async (directory: string): Promise<DirectoryLock> => {
   return { release: () => new Promise((resolve) => server.close(() => resolve())) }
 }
 
+/** Linked into place, so that whoever sees the file sees a whole process id. */
 const lockByProcessId = async (directory: string): Promise<DirectoryLock> => {
   const path = within(directory, processIdName)
-  for (;;) {
-    try {
-      writeFileSync(path, `${process.pid}\n`, { flag: 'wx', mode: 0o600 })
-      return { release: async () => rmSync(path, { force: true }) }
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error
-    }
+  const own = `${path}.${process.pid}`
+  writeFileSync(own, `${process.pid}\n`, { mode: 0o600 })
+  try {
+    if (!isLinked(own, path)) takeOver(directory, own, path)
+    return { release: async () => rmSync(path, { force: true }) }
+  } finally {
+    rmSync(own, { force: true })
+  }
+}
+
+/** Of those who find the file of a process that is gone, one at a time may remove it. */
+const takeOver = (directory: string, own: string, path: string): void => {
+  const turn = `${path}.taking`
+  if (isOfAnotherProcess(path)) throw lockedError(directory)
+  if (!isMade(turn)) throw lockedError(directory, `; if none runs, remove ${turn}`)
+  try {
+    // Who had the turn before may be the one that has the lock now.
     if (isOfAnotherProcess(path)) throw lockedError(directory)
     rmSync(path, { force: true })
+    if (!isLinked(own, path)) throw lockedError(directory)
+  } finally {
+    rmdirSync(turn)
+  }
+}
+
+const isLinked = (from: string, to: string): boolean => unlessThere(() => linkSync(from, to))
+
+const isMade = (path: string): boolean => unlessThere(() => mkdirSync(path))
+
+/** @returns false when it was there already */
+const unlessThere = (make: () => void): boolean => {
+  try {
+    make()
+    return true
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+    return false
   }
 }
 
@@ -68,11 +105,11 @@ const isOfAnotherProcess = (path: string): boolean => {
   }
 }
 
-const lockedError = (directory: string): DataDirectoryError =>
+const lockedError = (directory: string, otherwise = ''): DataDirectoryError =>
   new DataDirectoryError(
     'locked',
     `${directory} is in use by another Conclave server: stop that one first, or name another ` +
-      'directory.',
+      `directory${otherwise}.`,
   )
 
 const processIdName = 'server.pid'

@@ -14,6 +14,8 @@ export class DiskSpace {
   #givenUp = false
   /** How many actions have found no room and are tried again: space for another is not theirs. */
   #short = 0
+  /** Of those that wait for their next try: what becomes of them when nobody waits any more. */
+  readonly #givingUp = new Set<() => void>()
   #onDeath: () => void = () => undefined
   /** Resolves once no action completes any more: nobody may wait for one beyond it. */
   readonly died: Promise<void> = new Promise((resolve) => {
@@ -33,27 +35,7 @@ export class DiskSpace {
 
   /** `done` is called once the action has succeeded, or never. */
   attempt<T>(action: (done: Completion<T>) => void, done: (result: T) => void): void {
-    let delayMs = retryMsMin
-    let isShort = false
-    const attemptOnce = (): void => {
-      if (this.#dead) return
-      action((error, result) => {
-        if (this.#dead) return
-        if (error === null) {
-          if (isShort) this.#found()
-          done(result)
-        } else if (isOutOfSpace(error)) {
-          if (!isShort) this.#lack()
-          isShort = true
-          if (this.#givenUp) return this.#die()
-          this.#timers.after(delayMs, attemptOnce)
-          delayMs = Math.min(delayMs * 2, retryMsMax)
-        } else {
-          this.fail(error)
-        }
-      })
-    }
-    attemptOnce()
+    this.#attempt(action, done, () => this.#die())
   }
 
   /** {@link attempt} as a promise, which stays pending for ever after a failure. */
@@ -63,10 +45,22 @@ export class DiskSpace {
 
   /** {@link attempted} for an action of several steps, which must be safe to begin again. */
   attemptedSteps<T>(action: () => Promise<T>): Promise<T> {
-    return this.attempted<T>((settle) => {
-      action().then(
-        (result) => settle(null, result),
-        (error: Error) => settle(error, undefined as T),
+    return this.attempted((settle) => settled(action(), settle))
+  }
+
+  /**
+   * The same, for what nobody waits for yet. A disk that lacks room for it is full: it is better
+   * said while what was taken still fits than by a write that cannot be completed.
+   * @returns false when it was given up
+   */
+  foreseen(action: () => Promise<void>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const giveUp = (): void => resolve(false)
+      void this.died.then(giveUp)
+      this.#attempt<void>(
+        (settle) => settled(action(), settle),
+        () => resolve(true),
+        giveUp,
       )
     })
   }
@@ -80,7 +74,39 @@ export class DiskSpace {
   /** Waits for no more space: what does not fit now is never acknowledged. */
   giveUp(): void {
     this.#givenUp = true
-    if (this.#short > 0) this.#die()
+    for (const giveUp of this.#givingUp) giveUp()
+    this.#givingUp.clear()
+  }
+
+  #attempt<T>(
+    action: (done: Completion<T>) => void,
+    done: (result: T) => void,
+    giveUp: () => void,
+  ): void {
+    let delayMs = retryMsMin
+    let isShort = false
+    const attemptOnce = (): void => {
+      if (this.#dead) return
+      action((error, result) => {
+        if (this.#dead) return
+        if (error === null) {
+          if (isShort) this.#found()
+          done(result)
+        } else if (isOutOfSpace(error)) {
+          if (!isShort) this.#lack()
+          isShort = true
+          if (this.#givenUp) return giveUp()
+          this.#givingUp.add(giveUp)
+          this.#timers.after(delayMs, () => {
+            if (this.#givingUp.delete(giveUp)) attemptOnce()
+          })
+          delayMs = Math.min(delayMs * 2, retryMsMax)
+        } else {
+          this.fail(error)
+        }
+      })
+    }
+    attemptOnce()
   }
 
   #die(): void {
@@ -97,6 +123,13 @@ export class DiskSpace {
     this.#short -= 1
     if (this.#short === 0) this.#onDiskSpace(true)
   }
+}
+
+const settled = <T>(steps: Promise<T>, settle: Completion<T>): void => {
+  steps.then(
+    (result) => settle(null, result),
+    (error: Error) => settle(error, undefined as T),
+  )
 }
 
 const retryMsMin = 50

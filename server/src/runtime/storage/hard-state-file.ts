@@ -3,17 +3,42 @@ import { pack, unpack } from '@conclave/protocol/codec'
 import { type HardState, hardStateSchema } from '@conclave/protocol/peer'
 import { crc32 } from './binary.js'
 import { DamageError } from './damage-error.js'
-import { errorCode, type Files } from './files.js'
-import { readWholeFile, replaceFile, syncFile, within } from './whole-file.js'
+import { completed, errorCode, type Files, isOutOfSpace, type OpenFile } from './files.js'
+import { readWholeFile, syncFile, within, withFile } from './whole-file.js'
 
 export const hardStateName = 'hard-state'
 
-/** Replaces the hard state; it is durable when the promise resolves. */
-export const writeHardState = (
+/**
+ * Replaces the hard state; it is durable when the promise resolves. Its room is reserved, so a full
+ * disk does not keep servers from electing a leader, without whom nobody could even read.
+ */
+export const writeHardState = async (
   files: Files,
   directory: string,
   hardState: HardState,
-): Promise<void> => replaceFile(files, directory, hardStateName, encodeHardState(hardState))
+): Promise<void> => {
+  const bytes = encodeHardState(hardState)
+  await withSpare(files, directory, async (spare) => {
+    await completed<void>((done) => spare.write(bytes, 0, done))
+    await completed<void>((done) => spare.truncate(bytes.length, done))
+    await completed<void>((done) => spare.sync(done))
+  })
+  const [from, to] = [within(directory, spareName), within(directory, hardStateName)]
+  await completed<void>((done) => files.rename(from, to, done))
+  await completed<void>((done) => files.syncDirectory(directory, done))
+  await reserveHardState(files, directory)
+}
+
+/** Keeps room on the disk for the next hard state, if there is any. */
+export const reserveHardState = async (files: Files, directory: string): Promise<void> => {
+  try {
+    await withSpare(files, directory, (spare) =>
+      completed<void>((done) => spare.write(reservedZeros, 0, done)),
+    )
+  } catch (error) {
+    if (!isOutOfSpace(error)) throw error
+  }
+}
 
 /**
  * @returns null when it was never written
@@ -31,6 +56,20 @@ export const readHardState = async (files: Files, directory: string): Promise<Ha
   const decoded = bytes === null ? 'it is too large' : decodeHardState(bytes)
   if (typeof decoded !== 'string') return decoded
   throw new DamageError({ file: path, offset: 0, zxid: 0 as Zxid }, decoded)
+}
+
+const withSpare = async (
+  files: Files,
+  directory: string,
+  use: (spare: OpenFile) => Promise<void>,
+): Promise<void> => {
+  const path = within(directory, spareName)
+  try {
+    await withFile(files, path, 'update', use)
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error
+    await withFile(files, path, 'create', use)
+  }
 }
 
 const encodeHardState = (hardState: HardState): Buffer => {
@@ -60,6 +99,9 @@ const decodeHardState = (bytes: Buffer): HardState | string => {
   }
 }
 
+/** It says nothing: it is there for its room. */
+const spareName = `${hardStateName}.tmp`
+const reservedZeros = Buffer.alloc(4_096)
 const hardStateMagic = 0x43_48_41_52
 const headerBytes = 12
 const crcBytes = 4

@@ -3,7 +3,7 @@ import type { EpochStart, HardState } from '@conclave/protocol/peer'
 import type { RecoveryVisitor } from '../../core/recovery-visitor.js'
 import { DamageError } from './damage-error.js'
 import { completed, type OpenFile } from './files.js'
-import { readHardState } from './hard-state-file.js'
+import { readHardState, reserveHardState } from './hard-state-file.js'
 import { readSegmentHeads, recoverLog, type SegmentHead } from './log-recovery.js'
 import { type Anchor, anchorZero, RecordChain } from './record-chain.js'
 import { encodeSegmentHeader, firstZxidOf, segmentName } from './segment.js'
@@ -60,6 +60,7 @@ export const recover = async (
       ? await startLog(context, choice.chosen, base, generation)
       : await continueLog(context, heads, base, visitor)
   checkEnd(context, walState, choice, hardState)
+  await reserveHardState(context.files, context.directory)
   const { chain } = walState
   const commit = Math.max(walState.commit, base.position.zxid) as Zxid
   return {
@@ -85,8 +86,7 @@ const removeTemporaries = async (context: StorageContext): Promise<readonly stri
   return names.filter((name) => !isTemporary(name))
 }
 
-const isTemporary = (name: string): boolean =>
-  /^(?:log-next|hard-state|snapshot-.*)\.tmp$/.test(name)
+const isTemporary = (name: string): boolean => /^(?:log-next|snapshot-.*)\.tmp$/.test(name)
 
 /** What is of an earlier generation was replaced by a whole snapshot, or given up. */
 const keepGeneration = async (

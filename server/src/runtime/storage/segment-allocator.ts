@@ -1,5 +1,5 @@
 import type { DiskSpace } from './disk-space.js'
-import { completed, type Files, isOutOfSpace } from './files.js'
+import { completed, type Files } from './files.js'
 import { nextSegmentName } from './segment.js'
 import { allocateSegment } from './segment-files.js'
 import { within } from './whole-file.js'
@@ -21,15 +21,14 @@ export class SegmentAllocator {
 
   /** Begins to allocate the next segment unless that was begun. */
   prepare(): void {
-    this.#ready ??= this.#allocate()
+    this.#ready ??= this.#space.foreseen(() => this.#allocate())
   }
 
   /** Waits until the next segment lies there; on a full disk until there is room. */
   async take(): Promise<void> {
     this.prepare()
-    const ready = await this.#ready
-    if (ready !== true) {
-      await this.#space.attemptedSteps(() => this.#allocateOnce())
+    if ((await this.#ready) !== true) {
+      await this.#space.attemptedSteps(() => this.#allocate())
     }
     this.#ready = null
   }
@@ -39,18 +38,7 @@ export class SegmentAllocator {
     await this.#ready
   }
 
-  /** A full disk is no failure here: nobody waits for this segment yet. */
-  async #allocate(): Promise<boolean> {
-    try {
-      await this.#allocateOnce()
-      return true
-    } catch (error) {
-      if (!isOutOfSpace(error)) this.#space.fail(error as Error)
-      return false
-    }
-  }
-
-  async #allocateOnce(): Promise<void> {
+  async #allocate(): Promise<void> {
     try {
       await allocateSegment(this.#files, this.#directory, this.#segmentBytes)
     } catch (error) {

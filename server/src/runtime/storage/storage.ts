@@ -182,6 +182,7 @@ class DirectoryStorage implements Storage {
     const space = this.#space
     const allocator = new SegmentAllocator(files, directory, segmentBytes, space)
     const wal = new Wal(context, space, allocator, walState)
+    wal.foresee()
     const snapshots = new SnapshotSaver(context, space, wal, {
       snapshotsKept: this.#snapshotsKept,
       loaded: snapshot,

@@ -110,6 +110,11 @@ export class Wal {
     return Math.min(commit, this.last.zxid) > this.#commit
   }
 
+  /** Has the next segment allocated once half of this one is written. */
+  foresee(): void {
+    if (this.#offset * 2 > this.#segment.capacity) this.#allocator.prepare()
+  }
+
   /** Writes records and the commit mark as one batch. */
   write(records: readonly LogRecord[], commit: Zxid, done: () => void): void {
     this.#begin()
@@ -194,7 +199,7 @@ export class Wal {
           this.#written = anchorOf(newest)
         }
         this.#chain.forgetBefore(mark)
-        if (this.#offset * 2 > this.#segment.capacity) this.#allocator.prepare()
+        this.foresee()
         this.#isBusy = false
         done()
       },

@@ -4,7 +4,7 @@ import t from 'tap'
 import type { LeaderAnswers } from '#server/core/pipeline/leader-port.js'
 import { RemoteLeader } from '#server/core/pipeline/remote-leader.js'
 import { Ensemble, following } from '../../../support/ensemble-kit.js'
-import { bytesOf, create, getData, setData } from '../../../support/replica-kit.js'
+import { bytesOf, create, getData, type ReplicaKit, setData } from '../../../support/replica-kit.js'
 import { ping, requestOf, together, told } from '../../../support/session-kit.js'
 import { exists } from '../../../support/tree-kit.js'
 
@@ -271,3 +271,44 @@ t.test(
     t.match(reader.take(), [{ xid: 1, zxid: kit.log.length, result: [bytesOf(`${count}`)] }])
   },
 )
+
+/** What is asked of leaders from here on, a list a turn. */
+const asksOf = (kit: ReplicaKit): Ask[][] => {
+  const turns: Ask[][] = []
+  const drain = kit.replica.drain.bind(kit.replica)
+  kit.replica.drain = () => {
+    const effects = drain()
+    const asks = effects.flatMap((effect) =>
+      effect.effect !== 'sendPeer'
+        ? []
+        : effect.frames.flatMap((frame) => (frame.frame === 'ask' ? frame.asks : [])),
+    )
+    if (asks.length > 0) turns.push(asks)
+    return effects
+  }
+  return turns
+}
+
+t.test('LIMIT-21 a new leader is told of many sessions in many turns', async (t) => {
+  const { ensemble, leader, at } = following()
+  const clients = Array.from({ length: limits.resumedPerTurnMax * 2 }, () => ensemble.client(at))
+  const turns = asksOf(ensemble.kit(at))
+  for (const client of clients) client.send({ op: 'sync', path: '/' })
+  turns.length = 0
+  ensemble.lose(leader)
+  const claimed = turns.map((asks) => asks.filter(({ ask }) => ask === 'claim').length)
+  const { resumedPerTurnMax } = limits
+  t.strictSame(claimed, [resumedPerTurnMax, resumedPerTurnMax, 1], 'each once')
+  for (const client of clients) t.same(told(client), ['reply 1'])
+})
+
+t.test('LIMIT-21 who asks before its turn has claimed its session first', async (t) => {
+  const { ensemble, leader, at } = following()
+  for (let made = 0; made < limits.resumedPerTurnMax; made++) ensemble.client(at)
+  const late = ensemble.client(at)
+  ensemble.lose(leader)
+  late.send(create('/late'))
+  ensemble.run()
+  t.same(told(late), ['reply 1'])
+  t.equal(late.closed, undefined, 'its session has not moved')
+})

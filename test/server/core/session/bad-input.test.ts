@@ -101,6 +101,7 @@ t.test('WIRE-11 closing with the reason is the last word of every connection', a
     noQuorum: 4503,
     resync: 4504,
     noSpace: 4507,
+    divided: 4508,
   })
   t.same([...closeReasons].sort(), Object.keys(closeCodes).sort())
   const ends: Readonly<Record<string, (kit: ReplicaKit, client: ClientKit) => void>> = {

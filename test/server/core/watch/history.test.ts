@@ -93,7 +93,7 @@ const checkBounds = (history: History, log: Log, bytesMax: number): void => {
   assert.ok(history.bytes <= bytesMax || forgotten === settled, 'more than it may')
 }
 
-/** It forgets no more than it must: with the last txn forgotten it would have been over its bytes. */
+/** It forgets no more than it must: one txn less forgotten would have been too much. */
 const checkRoom = (history: History, log: Log, bytesMax: number): void => {
   log.take(history, { step: 'applied', share: 1 })
   log.take(history, { step: 'durable', share: 1 })

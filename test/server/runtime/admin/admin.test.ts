@@ -85,6 +85,7 @@ t.test('ADMIN-3 /status says in JSON what the server is', async (t) => {
     sessions: 1,
     connections: 1,
     znodes: server.status().znodes,
+    insecure: false,
     ready: true,
     why: null,
   })

@@ -1,5 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -103,6 +113,21 @@ t.test('DISK-23 where there are no abstract sockets the lock is a process id', a
     t.notOk(statSync(pidFile, { throwIfNoEntry: false }))
   }
   await first.release()
+})
+
+t.test('DISK-23 of two that find the lock of a dead process one removes it', async (t) => {
+  const directory = place(t)
+  mkdirSync(directory)
+  const [pidFile, turn] = ['server.pid', 'server.pid.taking'].map((name) => join(directory, name))
+  writeFileSync(pidFile ?? '', '4194305\n')
+  mkdirSync(turn ?? '')
+  await t.rejects(lockDirectory(directory, 'darwin'), refusal('locked'))
+  t.equal(readFileSync(pidFile ?? '', 'latin1'), '4194305\n', 'it is another one that removes it')
+  rmdirSync(turn ?? '')
+  const lock = await lockDirectory(directory, 'darwin')
+  t.equal(readFileSync(pidFile ?? '', 'latin1'), `${process.pid}\n`)
+  t.strictSame(readdirSync(directory), ['server.pid'])
+  await lock.release()
 })
 
 t.test('DISK-24 after kill -9 the directory opens and has all that was done', async (t) => {

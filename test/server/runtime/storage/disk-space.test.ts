@@ -88,6 +88,92 @@ t.test('DISK-26 a full disk for the hard state is waited for', async (t) => {
   t.strictSame((await readingOf(disk)).hardState, hardStateAt(1))
 })
 
+t.test('DISK-38 a full disk is said while what was taken still fits', async (t) => {
+  const disk = new VirtualDisk()
+  const { storage, space, timers, fatal } = await open(disk)
+  disk.fault = ({ isGrowing, path }) => (isGrowing ? diskError('ENOSPC', path) : null)
+  await persist(storage, { txns: txnsAt(1, 1, 1, 1_500) })
+  await settled()
+  t.strictSame(space, [false], 'half of the segment is left')
+  await persist(storage, { txns: txnsAt(2, 2, 1, 200) })
+  t.strictSame(fatal, [])
+  disk.fault = () => null
+  timers.fire()
+  await settled()
+  t.strictSame(space, [false, true], 'and nothing else was written')
+})
+
+t.test('DISK-38 a clean stop does not wait for a segment that nobody needs', async (t) => {
+  const disk = new VirtualDisk()
+  const { storage, space } = await open(disk)
+  disk.fault = ({ isGrowing, path }) => (isGrowing ? diskError('ENOSPC', path) : null)
+  await persist(storage, { txns: txnsAt(1, 1, 1, 1_500) })
+  await settled()
+  t.strictSame(space, [false])
+  let isDone = false
+  storage.persist(persistOf({ txns: txnsAt(2, 2) }), () => (isDone = true))
+  await storage.close()
+  t.ok(isDone)
+  t.strictSame(zxidsOf((await readingOf(disk)).txns), [1, 2])
+})
+
+t.test('DISK-38 a server that starts with little left of its segment says so', async (t) => {
+  const first = new VirtualDisk()
+  await persist((await open(first)).storage, { txns: txnsAt(1, 1, 1, 1_500) })
+  const disk = first.processCrash()
+  disk.fault = ({ isGrowing, path }) => (isGrowing ? diskError('ENOSPC', path) : null)
+  const { space } = await open(disk)
+  await settled()
+  t.strictSame(space, [false])
+})
+
+t.test('DISK-39 a hard state has its room, however full the disk is', async (t) => {
+  const first = new VirtualDisk()
+  const { storage } = await open(first)
+  await persist(storage, { hardState: hardStateAt(1) })
+  const disk = first.processCrash()
+  // What a file gives up is there for the next one, and nothing else.
+  const isSpare = (path: string): boolean => path.endsWith('hard-state.tmp')
+  disk.fault = ({ isGrowing, path }) =>
+    isGrowing && !isSpare(path) ? diskError('ENOSPC', path) : null
+  const full = await open(disk)
+  for (const epoch of [2, 3]) {
+    const { fault } = disk
+    let isReplaced = false
+    disk.fault = (operation) => {
+      if (operation.kind === 'rename') isReplaced = true
+      if (operation.isGrowing && !isReplaced) return diskError('ENOSPC', operation.path)
+      return fault(operation)
+    }
+    await persist(full.storage, { hardState: hardStateAt(epoch) })
+    disk.fault = fault
+  }
+  t.strictSame(full.space, [])
+  t.strictSame((await readingOf(disk)).hardState, hardStateAt(3))
+})
+
+t.test(
+  'DISK-39 without its room a hard state waits, and recovery keeps what there is',
+  async (t) => {
+    const first = new VirtualDisk()
+    const { storage } = await open(first)
+    await persist(storage, { hardState: hardStateAt(1) })
+    const disk = first.processCrash()
+    disk.fault = ({ isGrowing, path }) => (isGrowing ? diskError('ENOSPC', path) : null)
+    const full = await open(disk)
+    await persist(full.storage, { hardState: hardStateAt(2) })
+    t.strictSame(full.space, [])
+    let isDone = false
+    full.storage.persist(persistOf({ hardState: hardStateAt(3) }), () => (isDone = true))
+    await settled()
+    t.strictSame([isDone, full.space], [false, [false]], 'others have taken what the last one left')
+    disk.fault = () => null
+    full.timers.fire()
+    await settled()
+    t.strictSame([isDone, full.space, full.fatal], [true, [false, true], []])
+  },
+)
+
 t.test('DISK-26 space for one thing is not space for another that waits', async (t) => {
   const disk = new VirtualDisk()
   const { storage, space, timers, fatal } = await open(disk, { snapshotsKept: 1 })

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { Subsets } from '../../../support/crash-states.js'
 import {
   hardStateAt,
   open,
@@ -46,6 +47,27 @@ t.test('DISK-32 a directory that cannot be synced ends the process, full or not'
     t.strictSame(zxidsOf((await readingOf(disk)).txns), [1], code)
   }
 })
+
+t.test(
+  'DISK-32 whatever a failed sync of the directory has kept, what is done is there',
+  async (t) => {
+    const disk = new VirtualDisk()
+    const { storage, fatal } = await open(disk)
+    await persist(storage, { hardState: hardStateAt(1), txns: txnsAt(1, 1) })
+    let failures = 0
+    disk.fault = ({ kind, path }) =>
+      kind === 'syncDirectory' && failures++ === 0 ? diskError('EIO', path) : null
+    storage.persist(persistOf({ hardState: hardStateAt(2) }), () => t.fail('it is not durable'))
+    while (fatal.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    const epochs = new Set<number | undefined>()
+    for (const choose of new Subsets(64).all()) {
+      const { hardState, txns } = await readingOf(disk.fork(choose))
+      t.strictSame(zxidsOf(txns), [1])
+      epochs.add(hardState?.currentEpoch)
+    }
+    t.strictSame(epochs, new Set([1, 2]), 'the old one or the new one')
+  },
+)
 
 t.test('DISK-27 a storage that has failed can be closed, whatever was under way', async (t) => {
   const disk = new VirtualDisk()
