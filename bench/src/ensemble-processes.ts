@@ -1,8 +1,9 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReplicaStatus, ServerOptions } from '@conclave/server'
 import { ServerProcess } from './server-process.js'
+import { freeLoopback } from './systems/loopback.js'
 
 /** An ensemble of real servers on loopback, each a process of its own, with default settings. */
 export class EnsembleProcesses {
@@ -77,9 +78,3 @@ const leaderOf = (statuses: readonly (ReplicaStatus | null)[]): number | null =>
   const isFollowed = statuses.every((status) => status?.leader === leader.serverId)
   return isFollowed ? leader.serverId : null
 }
-
-/** An address that nobody else is likely to have, so that a port stays free over a restart. */
-const freeLoopback = (): string =>
-  process.platform === 'linux'
-    ? `127.${randomInt(1, 255)}.${randomInt(255)}.${randomInt(1, 255)}`
-    : '127.0.0.1'

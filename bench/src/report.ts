@@ -1,9 +1,30 @@
+import { aligned } from './aligned.js'
+import { formatChart } from './compare/format-chart.js'
+import { formatComparison } from './compare/format.js'
+import type { Comparison } from './compare/comparison.js'
 /** What a scenario found: some figures of the whole, and a row for each phase, if it has any. */
 export interface Report {
   readonly scenario: string
   readonly figures: readonly Figure[]
   readonly phases: readonly Phase[]
+  /** Rows that peers are part of. */
+  readonly comparisons?: readonly Comparison[]
+  readonly charts?: readonly Chart[]
 }
+
+/** A picture beside the report. */
+export interface Chart {
+  /** Its name in the report's folder. */
+  readonly file: string
+  readonly title: string
+  readonly xTitle: string
+  readonly yTitle: string
+  readonly isXLogarithmic: boolean
+  readonly isYLogarithmic: boolean
+  readonly lines: readonly { readonly name: string; readonly points: readonly Point[] }[]
+}
+
+export type Point = readonly [x: number, y: number]
 
 export interface Figure {
   readonly name: string
@@ -48,7 +69,13 @@ export interface Latencies {
 }
 
 /** For people. */
-export const formatReport = ({ scenario, figures, phases }: Report): string => {
+export const formatReport = ({
+  scenario,
+  figures,
+  phases,
+  comparisons = [],
+  charts = [],
+}: Report): string => {
   const table = [
     columns.map(([title]) => title),
     ...phases.map((phase) => columns.map(([, of]) => of(phase))),
@@ -58,7 +85,9 @@ export const formatReport = ({ scenario, figures, phases }: Report): string => {
     return `${name}: ${round(value)} ${unit}${aim}`
   })
   const rows = phases.length === 0 ? [] : ['', ...aligned(table)]
-  return [scenario, '', ...lines, ...rows].join('\n')
+  const compared = comparisons.flatMap((comparison) => ['', ...formatComparison(comparison)])
+  const drawn = charts.flatMap((chart) => ['', ...formatChart(chart)])
+  return [scenario, '', ...lines, ...rows, ...compared, ...drawn].join('\n')
 }
 
 const columns: readonly (readonly [string, (phase: Phase) => string])[] = [
@@ -77,14 +106,5 @@ const columns: readonly (readonly [string, (phase: Phase) => string])[] = [
   ['p99 ms', ({ gets }) => gets.p99Ms.toFixed(2)],
   ['max ms', ({ gets }) => gets.maxMs.toFixed(1)],
 ]
-
-const aligned = (rows: readonly (readonly string[])[]): string[] => {
-  const widths = columns.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('  '),
-  )
-}
 
 const round = (value: number): string => String(Math.round(value * 100) / 100)

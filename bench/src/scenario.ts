@@ -12,6 +12,12 @@ export interface Scenario {
 export interface Bench {
   /** A tenth of the work, to try a change. */
   readonly quick: boolean
+  /** How often each contender is measured, by turns. */
+  readonly rounds: number
+  /** Operations a second that are due by the clock; null: as many as there are answers. */
+  readonly perSecond: number | null
+  /** Names of the systems to be measured beside this one. */
+  readonly peers: readonly string[]
   /** An empty directory, removed afterwards. */
   readonly directory: string
   /** Says how far it is. */

@@ -34,7 +34,7 @@ const run = async (bench: Bench, txns: number): Promise<Report> => {
     await ensemble.end(away, 'SIGTERM')
     const writer = await PipelinedWriter.open(server.url)
     await phases.run('follower away', () => writer.write(sets(txns)))
-    writer.close()
+    await writer.close()
     await writers.pace(perSecond / 2)
     await phases.run('load without it', async () => {
       await sleep(loadMs)

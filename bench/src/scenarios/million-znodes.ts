@@ -86,7 +86,7 @@ const grow = async ({ phases, url, client }: Run, data: string, znodes: number):
     await sleep(idleMs)
     return null
   })
-  writer.close()
+  await writer.close()
 }
 
 const use = async ({ phases, url, client }: Run, data: string, znodes: number): Promise<void> => {
@@ -101,7 +101,7 @@ const use = async ({ phases, url, client }: Run, data: string, znodes: number): 
     const [count] = await Promise.all([writer.write(sets(znodes, () => isOver)), saved])
     return count
   })
-  writer.close()
+  await writer.close()
   await phases.run('countDescendants', () => client.countDescendants(parent))
   await phases.run('pages of children', async () => {
     let count = 0
