@@ -59,22 +59,26 @@ export class Listing<S extends boolean> implements AsyncIterable<Child<S>> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Child<S>, void, undefined> {
+    for await (const page of this.#pages()) yield* page
+  }
+
+  /** All children at once. The danger: a znode may have millions. */
+  async toArray(): Promise<Child<S>[]> {
+    const all: Child<S>[][] = []
+    // Not child by child: each would be a promise.
+    for await (const page of this.#pages()) all.push(page)
+    return all.flat()
+  }
+
+  async *#pages(): AsyncGenerator<Child<S>[], void, undefined> {
     const watched = this.#isWatchSet ? null : this.#watched
     this.#isWatchSet = true
     const ask = (cursor: Uint8Array | null): Promise<Page> =>
       this.#page(cursor, cursor === null ? watched : null)
     for await (const { children } of pages(ask)) {
-      for (const { name, stat } of children) {
-        yield (this.#options?.withStat === true ? { name, stat } : name) as Child<S>
-      }
+      const isWithStat = this.#options?.withStat === true
+      yield children.map(({ name, stat }) => (isWithStat ? { name, stat } : name) as Child<S>)
     }
-  }
-
-  /** All children at once. The danger: a znode may have millions. */
-  async toArray(): Promise<Child<S>[]> {
-    const children: Child<S>[] = []
-    for await (const child of this) children.push(child)
-    return children
   }
 
   async #page(cursor: Uint8Array | null, watched: OneShot | null): Promise<Page> {

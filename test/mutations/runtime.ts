@@ -199,6 +199,13 @@ export const mutations: readonly Mutation[] = [
     test: compiled('server'),
   },
   {
+    rule: 'SERVER-24',
+    file: 'server/src/runtime/node.ts',
+    before: 'if (!this.#isDrainDue && input',
+    after: 'if (this.#isStopped && input',
+    test: 'test/dist/server/runtime/node.test.js',
+  },
+  {
     rule: 'SERVER-13',
     file: 'server/src/runtime/node.ts',
     before: 'return this.#replica.isServing\n',

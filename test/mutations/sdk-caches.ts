@@ -1,5 +1,5 @@
 import type { Mutation } from './mutation.js'
-import { recipe } from './recipe-mutation.js'
+import { faultedRecipe, recipe } from './recipe-mutation.js'
 
 /** Caches of znodes, and the queue that is fed by them. */
 export const mutations: readonly Mutation[] = [
@@ -44,16 +44,23 @@ export const mutations: readonly Mutation[] = [
     test: 'tree-cache-ends',
   }),
   {
+    rule: 'RECIPE-66',
+    file: 'client-sdk/src/recipes/near-cache.ts',
+    before: "this.#client.state === 'suspended'",
+    after: "this.#client.state !== 'closed'",
+    test: 'test/dist/sim/pinned-recipes.js',
+    seeds: [2],
+  },
+  {
     rule: 'RECIPE-108',
     file: 'client-sdk/src/recipes/tree-listing.ts',
     before: 'while (!stream.isCaughtUp) {',
     after: 'while (stream.position === null) {',
     test: 'test/dist/e2e/tree-cache.test.js',
   },
-  recipe('RECIPE-109', 'tree-cache', {
+  faultedRecipe('RECIPE-6', 'tree-cache', {
     before: '      this.#position = stream.position\n',
     after: '',
-    test: 'cache-faults',
   }),
   recipe('RECIPE-110', 'work-queue', {
     before: 'while (this.#running < this.#concurrency) {',

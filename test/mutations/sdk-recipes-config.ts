@@ -1,5 +1,5 @@
 import type { Mutation } from './mutation.js'
-import { recipe } from './recipe-mutation.js'
+import { faultedRecipe, recipe } from './recipe-mutation.js'
 
 /** The configuration store. */
 export const mutations: readonly Mutation[] = [
@@ -63,9 +63,8 @@ export const mutations: readonly Mutation[] = [
     after: 'if (head.rollout === null || head.version > 0) return head\n',
     test: 'config-nodes',
   }),
-  recipe('RECIPE-172', 'config/nodes', {
+  faultedRecipe('RECIPE-7', 'config/nodes', {
     before: "{ as: stateCodec, kind: 'ephemeral' }",
     after: '{ as: stateCodec }',
-    test: 'config-faults',
   }),
 ]

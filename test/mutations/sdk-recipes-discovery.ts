@@ -1,5 +1,5 @@
 import type { Mutation } from './mutation.js'
-import { recipe } from './recipe-mutation.js'
+import { faultedRecipe, recipe } from './recipe-mutation.js'
 
 /** Who is there: membership and services. */
 export const mutations: readonly Mutation[] = [
@@ -46,10 +46,9 @@ export const mutations: readonly Mutation[] = [
     }`,
     test: 'membership-herd',
   }),
-  recipe('RECIPE-138', 'member-znode', {
+  faultedRecipe('RECIPE-7', 'member-znode', {
     before: "kind: 'ephemeral', withStat",
     after: "kind: 'persistent', withStat",
-    test: 'membership-faults',
   }),
   recipe('RECIPE-139', 'session-scope', {
     before: 'if (!(error instanceof SessionExpiredError)) throw error',
@@ -86,9 +85,8 @@ export const mutations: readonly Mutation[] = [
     after: 'return Math.min(this.#cache.staleMs, 0)',
     test: 'service-registry',
   }),
-  recipe('RECIPE-146', 'persistent-ephemeral', {
+  faultedRecipe('RECIPE-6', 'persistent-ephemeral', {
     before: 'if (own !== null) await removeGuarded(client, own)',
     after: 'if (own === null) await removeGuarded(client, guardOf(this.#path, 0))',
-    test: 'service-faults',
   }),
 ]

@@ -1,5 +1,5 @@
 import type { Mutation } from './mutation.js'
-import { recipe } from './recipe-mutation.js'
+import { faultedRecipe, recipe } from './recipe-mutation.js'
 
 /** What is built on the public client. */
 export const mutations: readonly Mutation[] = [
@@ -33,10 +33,9 @@ export const mutations: readonly Mutation[] = [
     after: 'const stat: Stat | null = null',
     test: 'lease',
   }),
-  recipe('RECIPE-7', 'contenders', {
+  faultedRecipe('RECIPE-7', 'contenders', {
     before: "kind: 'ephemeralSequential', withStat",
     after: "kind: 'persistentSequential', withStat",
-    test: 'faults',
   }),
   recipe('RECIPE-8', 'contenders', {
     before: '      present.push(self)\n',
@@ -139,10 +138,9 @@ export const mutations: readonly Mutation[] = [
     after: 'return all.filter(({ isHolder }) => !isHolder)',
     test: 'page',
   }),
-  recipe('RECIPE-60', 'znodes', {
+  faultedRecipe('RECIPE-60', 'znodes', {
     before: "if (kind === 'container') making",
     after: "if (kind !== 'container') making",
-    test: 'faults',
   }),
   {
     rule: 'RECIPE-61',
@@ -157,7 +155,7 @@ export const mutations: readonly Mutation[] = [
     before: 'isSafe: () => client.isSafe,',
     after: "isSafe: () => client.state !== 'closed',",
     test: 'test/dist/sim/pinned-recipes.js',
-    seeds: [2, 5],
+    seeds: [1],
   },
   {
     rule: 'RECIPE-62',
@@ -165,7 +163,7 @@ export const mutations: readonly Mutation[] = [
     before: 'this.#client.clock.nowMs() < this.#deadlineMs',
     after: 'this.#client.clock.nowMs() < Infinity',
     test: 'test/dist/sim/pinned-recipes.js',
-    seeds: [1, 2],
+    seeds: [1],
   },
   {
     rule: 'RECIPE-63',
@@ -173,7 +171,7 @@ export const mutations: readonly Mutation[] = [
     before: 'for (const fence of op.fences) {',
     after: 'for (const fence of op.fences.slice(1)) {',
     test: 'test/dist/sim/pinned-recipes.js',
-    seeds: [5],
+    seeds: [1],
   },
   {
     rule: 'RECIPE-64',
@@ -190,4 +188,25 @@ export const mutations: readonly Mutation[] = [
     after: 'const sentMs = performance.now()',
     test: 'test/dist/client-sdk/recipes/clock.test.js',
   },
+  {
+    rule: 'RECIPE-67',
+    file: 'client-sdk/src/recipes/membership-views.ts',
+    before: 'Math.max(counted.pzxid, counted.mzxid)',
+    after: 'counted.pzxid',
+    test: 'test/dist/sim/pinned-recipes.js',
+    seeds: [3],
+  },
+  {
+    rule: 'RECIPE-68',
+    file: 'client-sdk/src/recipes/shared-value.ts',
+    before: 'replacing.set(this.#path, value, { as: this.#as, version })',
+    after: 'replacing.set(this.#path, value, { as: this.#as })',
+    test: 'test/dist/sim/pinned-recipes.js',
+    seeds: [2],
+  },
+  recipe('RECIPE-21', 'shared-value', {
+    before: 'if (mzxid !== last)',
+    after: 'if (last === null || (mzxid !== last && version > 0))',
+    test: 'coordination',
+  }),
 ]

@@ -12,14 +12,12 @@
  * --jobs N           threads (1)
  * --occasions N      demands that each rare event came up N times in the run
  */
-import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { Worker } from 'node:worker_threads'
 import { Report, type Summary } from './report.js'
 import { type FaultKind, faultKinds } from './swarm.js'
 import { shrink } from './shrink.js'
 import { runWorld, type WorldOptions } from './world.js'
-import type { Share } from './world-worker.js'
+import { simulateInThread } from './world-worker.js'
 
 const { values } = parseArgs({
   options: {
@@ -74,10 +72,11 @@ const here = async (): Promise<void> => {
   }
 }
 const inThread = async (index: number): Promise<void> => {
-  const share: Share = { first: first + index, last: first + count - 1, step: jobs, options }
-  const worker = new Worker(new URL('world-worker.js', import.meta.url), { workerData: share })
-  worker.on('message', (outcome: Summary) => void judged(outcome.seed, outcome))
-  await once(worker, 'exit')
+  const all = Array.from({ length: count }, (_, i) => first + i)
+  const seeds = all.filter((_, i) => i % jobs === index)
+  for await (const outcome of simulateInThread({ seeds, options })) {
+    await judged(outcome.seed, outcome)
+  }
 }
 if (jobs === 1) await here()
 else await Promise.all(Array.from({ length: jobs }, (_, index) => inThread(index)))

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { Report } from './report.js'
-import { runWorld } from './world.js'
+import { simulateInThread } from './world-worker.js'
 
 /** Two simulated minutes: three quarters with faults, then everybody must settle. */
 export const twoMinutes = { safetyMs: 90_000, livenessMs: 30_000 } as const
@@ -17,16 +17,17 @@ export const runWorlds = async (
   const { seeds, twice, usesRecipes = false } = about
   const options = { ...twoMinutes, usesRecipes }
   const report = new Report()
-  for (const [index, seed] of seeds.entries()) {
-    const outcome = await runWorld({ seed, ...options })
-    const violation = outcome.violation?.message ?? null
-    report.add({ ...outcome, violation })
-    t.equal(violation, null, `seed ${seed}`)
+  const again = seeds.slice(0, twice)
+  const hashes = new Map<number, string>()
+  for await (const outcome of simulateInThread({ seeds: [...seeds, ...again], options })) {
+    const { seed, violation, hash } = outcome
+    const before = hashes.get(seed)
+    if (before === undefined) {
+      report.add(outcome)
+      t.equal(violation, null, `seed ${seed}`)
+    } else t.equal(hash, before, `seed ${seed} replays`)
+    hashes.set(seed, hash)
     if (violation !== null) break
-    if (index >= twice) continue
-    const again = await runWorld({ seed, ...options })
-    t.equal(again.hash, outcome.hash, `seed ${seed} replays`)
-    if (again.hash !== outcome.hash) break
   }
   return report
 }

@@ -5,4 +5,5 @@
  */
 import { runPinned } from './pinned-worlds.js'
 
-await runPinned('RECIPE-62 RECIPE-63 RECIPE-64', { usesRecipes: true })
+const rules = [62, 63, 64, 66, 67, 68].map((rule) => `RECIPE-${rule}`).join(' ')
+await runPinned(rules, { usesRecipes: true })

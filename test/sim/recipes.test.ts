@@ -1,14 +1,15 @@
 import t from 'tap'
 import { runWorlds } from './many-worlds.js'
+import { activities } from './recipes/activities.js'
 
 t.setTimeout(1_800_000)
 
-const seeds = Array.from({ length: 12 }, (_, index) => index + 1)
+const seeds = Array.from({ length: 8 }, (_, index) => index + 1)
 
 t.test(
-  'SIM-2 RECIPE-62 RECIPE-63 RECIPE-64 whatever fails, recipes hold what they promise',
+  'SIM-2 RECIPE-62 RECIPE-63 RECIPE-64 RECIPE-66 RECIPE-67 RECIPE-68 whatever fails, recipes hold',
   async (t) => {
-    const report = await runWorlds(t, { seeds, twice: 2, usesRecipes: true })
+    const report = await runWorlds(t, { seeds, twice: 1, usesRecipes: true })
     t.strictSame(report.shortcomings(0), [])
     const { recipes } = report
     for (const done of demanded) t.ok((recipes.get(done) ?? 0) > 0, done)
@@ -17,9 +18,9 @@ t.test(
 
 /** Or the worlds prove nothing. */
 const demanded = [
-  ...['election', 'mutex', 'lease', 'timedLease', 'semaphore', 'barrier'].map((it) => `${it} done`),
+  ...Object.keys(activities).map((activity) => `${activity} done`),
   'mutex TimeoutError',
   'guarded write done',
   'late write when lost sessionExpired',
   'late write when lost fenced',
-] as const
+]

@@ -59,7 +59,16 @@ export class Stage {
   }
 }
 
-/** A calm world with a leader and clients that ask it. */
+/** A calm world of three servers with a leader, which remember all that happens. */
+export const stagedCalmly = async (seed: number): Promise<Stage> => {
+  const random = new Random(seed)
+  const log = { segmentBytes: 65_536, snapshotTxns: Number.MAX_SAFE_INTEGER, snapshotsKept: 3 }
+  const stage = new Stage(calmSwarm(random.split('swarm'), { historyBytesMax: 1e9, log }), random)
+  await stage.until(() => stage.ensemble.leader !== undefined, 5_000)
+  return stage
+}
+
+/** As {@link stagedCalmly}, with clients that ask the servers. */
 export const stagedWithClients = async (
   seed: number,
   change: Partial<Swarm> = {},

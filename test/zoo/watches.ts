@@ -102,8 +102,8 @@ export const watchBugs: readonly Bug[] = [
     story: 'a linearizable read is answered for the confirmation of an earlier round',
     rule: 'READ-3',
     file: `${pipeline}/serving.ts`,
-    before: 'if (awaited <= round)',
-    after: 'if (awaited <= round + 1)',
+    before: 'awaited <= round)',
+    after: 'awaited <= round + 1)',
     test: `${tests}/pipeline/ensemble.test.js`,
   },
   {

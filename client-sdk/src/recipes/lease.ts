@@ -37,8 +37,9 @@ const handoverMsDefault = 10_000
  * When it ends is decided by the servers alone. `signal` aborts earlier, after nine tenths of the
  * time since the last renewal was *sent*, and needs only a clock that runs, not one that is right.
  *
- * Dangers: as of every `Grant`; a jump of the servers' clock can end a lease with `ttlMs` early,
- * and then only `guard` and `token` tell; with `ttlMs` a holder that crashes keeps others waiting.
+ * Dangers: as of every `Grant`; time with `ttlMs` is that of the leader's wall clock: one that is
+ * ahead of its predecessor's ends leases early when it takes over, and then only `guard` and
+ * `token` tell; with `ttlMs` a holder that crashes keeps others waiting.
  */
 export class Lease implements Grant {
   readonly path: string

@@ -32,15 +32,20 @@ const pauseMsMax = 5_000
  */
 export class SessionScope implements AsyncDisposable {
   /** Of this process, whatever client there is. */
-  readonly clock: Clock = processClock
+  readonly clock: Clock
   readonly #connect: (signal: AbortSignal) => Promise<Client>
   readonly #over = new AbortController()
   readonly #runs = new Set<Promise<unknown>>()
   #current: Promise<Session> | null = null
+  #last: Client | null = null
 
-  /** @param connect opens a new session; its signal aborts when the scope is closed */
-  constructor(connect: (signal: AbortSignal) => Promise<Client>) {
+  /**
+   * @param connect opens a new session; its signal aborts when the scope is closed
+   * @param clock for clients in a place that has a clock of its own, as a simulation
+   */
+  constructor(connect: (signal: AbortSignal) => Promise<Client>, clock: Clock = processClock) {
     this.#connect = connect
+    this.clock = clock
   }
 
   /**
@@ -120,15 +125,19 @@ export class SessionScope implements AsyncDisposable {
 
   async #open(): Promise<Session> {
     const client = await this.#connected()
-    const ended = new AbortController()
-    const isOver = (): boolean => client.state === 'expired' || client.state === 'closed'
-    if (isOver()) {
+    if (client === this.#last) {
       const message = 'the function of a session scope connects anew each time it is called'
       throw new BadArgumentsError({ message })
     }
-    client.on('state', () => {
-      if (isOver()) ended.abort(new ClosedError({ message: `the client is ${client.state}` }))
-    })
+    this.#last = client
+    const ended = new AbortController()
+    const judge = (): void => {
+      const isOver = client.state === 'expired' || client.state === 'closed'
+      if (isOver) ended.abort(new ClosedError({ message: `the client is ${client.state}` }))
+    }
+    client.on('state', judge)
+    // In a process that stood still it may be over already: then the next one follows.
+    judge()
     return { client, signal: AbortSignal.any([ended.signal, this.#over.signal]) }
   }
 

@@ -1,6 +1,6 @@
 import type { Client } from '../client.js'
 import type { As } from '../codecs.js'
-import { BadVersionError, NodeExistsError, NoNodeError } from '../errors.js'
+import { BadVersionError, FencedError, NodeExistsError, NoNodeError } from '../errors.js'
 import type { ReadOptions, WaitOptions } from '../options.js'
 import { Lookout, within } from './waiting.js'
 import { inDirectory } from './znodes.js'
@@ -9,6 +9,12 @@ import { inDirectory } from './znodes.js'
 export interface Versioned<T> {
   readonly value: T
   readonly version: number
+}
+
+/** With what tells it from one of the same version that was made anew. */
+interface Seen<T> extends Versioned<T> {
+  readonly czxid: number
+  readonly mzxid: number
 }
 
 /** How often an update begins again because another was faster. */
@@ -24,7 +30,8 @@ const attemptsMax = 100
  *     for await (const { value } of quota.values({ signal })) apply(value)
  *
  * Dangers: the function of `update` may run several times; under very many writers it gives up,
- * and one of them should own the value instead. A value without a znode is the initial one.
+ * and one of them should own the value instead. A value without a znode is the initial one, and
+ * where somebody deletes that the versions begin anew.
  */
 export class SharedValue<T> {
   readonly #client: Client
@@ -45,13 +52,8 @@ export class SharedValue<T> {
 
   /** The value; its version is -1 while nobody has written it. */
   async get(options: ReadOptions = {}): Promise<Versioned<T>> {
-    try {
-      const { data, stat } = await this.#client.get(this.#path, { ...options, as: this.#as })
-      return { value: data, version: stat.version }
-    } catch (error) {
-      if (error instanceof NoNodeError) return { value: this.#initial, version: -1 }
-      throw error
-    }
+    const { value, version } = await this.#see(options)
+    return { value, version }
   }
 
   /**
@@ -84,9 +86,9 @@ export class SharedValue<T> {
   update(change: (value: T) => T, options?: WaitOptions): Promise<Versioned<T>> {
     return within(this.#client, options, async (signal) => {
       for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-        const { value, version } = await this.get({ signal })
-        const next = change(value)
-        const written = await this.compareAndSet(version, next, { signal })
+        const seen = await this.#see({ signal })
+        const next = change(seen.value)
+        const written = await this.#replace(seen, next, signal)
         if (written !== null) return { value: next, version: written }
       }
       const message = `others were faster ${attemptsMax} times`
@@ -100,10 +102,42 @@ export class SharedValue<T> {
   ): AsyncGenerator<Versioned<T>, void, undefined> {
     const signal = options.signal ?? new AbortController().signal
     await using lookout = new Lookout(this.#client, signal)
-    for (let last: Versioned<T> | null = null; ;) {
-      const now = await this.get({ signal })
-      if (now.version !== last?.version) yield (last = now)
+    for (let last: number | null = null; ;) {
+      const { value, version, mzxid } = await this.#see({ signal })
+      if (mzxid !== last) yield { value, version }
+      last = mzxid
       await lookout.changed({ path: this.#path })
+    }
+  }
+
+  async #see(options: ReadOptions): Promise<Seen<T>> {
+    try {
+      const { data, stat } = await this.#client.get(this.#path, { ...options, as: this.#as })
+      const { version, czxid, mzxid } = stat
+      return { value: data, version, czxid, mzxid }
+    } catch (error) {
+      if (error instanceof NoNodeError) {
+        return { value: this.#initial, version: -1, czxid: 0, mzxid: 0 }
+      }
+      throw error
+    }
+  }
+
+  /** Null when another has written since, or made it anew. */
+  async #replace(
+    { version, czxid }: Seen<T>,
+    value: T,
+    signal: AbortSignal,
+  ): Promise<number | null> {
+    if (version < 0) return this.compareAndSet(version, value, { signal })
+    const replacing = this.#client.transaction().add({ path: this.#path, czxid })
+    try {
+      const writing = replacing.set(this.#path, value, { as: this.#as, version })
+      const [stat] = await writing.commit({ signal })
+      return stat.version
+    } catch (error) {
+      if (error instanceof BadVersionError || error instanceof FencedError) return null
+      throw error
     }
   }
 

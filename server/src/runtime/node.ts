@@ -46,6 +46,7 @@ export class Node {
   readonly #refusals: RefusalLog
   readonly #ticker: NodeJS.Timeout
   #isDrainDue = false
+  #tickedMs = -Infinity
   #hasServed = false
   #isStopped = false
 
@@ -59,6 +60,7 @@ export class Node {
 
   input(input: Input): void {
     if (this.#isStopped) return
+    if (!this.#isDrainDue && input.input !== 'tick') this.#catchUp()
     this.#guarded(() => this.#replica.step(input))
     if (this.#isDrainDue) return
     this.#isDrainDue = true
@@ -109,7 +111,13 @@ export class Node {
 
   #tick(): void {
     // Both clocks are read once, here; the core knows no other.
-    this.input({ input: 'tick', nowMs: performance.now(), wallMs: Date.now() })
+    this.#tickedMs = performance.now()
+    this.input({ input: 'tick', nowMs: this.#tickedMs, wallMs: Date.now() })
+  }
+
+  /** What came in while the process stood still is heard before the timer that was due then. */
+  #catchUp(): void {
+    if (performance.now() - this.#tickedMs > limits.tickMs) this.#tick()
   }
 
   #drain(): void {

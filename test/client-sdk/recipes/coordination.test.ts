@@ -114,6 +114,28 @@ t.test('RECIPE-21 no update of a shared value is lost, and too many give up', as
   t.equal(attempts, 100)
 })
 
+t.test('RECIPE-21 a shared value that is made anew is another one', async (t) => {
+  const { client } = await startReal(t)
+  const shared = new SharedValue(client, '/v', { initial: 'none', as: json<string>() })
+  const makeAnew = (value: string): Promise<unknown> =>
+    client.transaction().delete('/v').create('/v', value, { as: json }).commit()
+  await shared.update(() => 'one')
+  const values = shared.values()
+  t.match((await values.next()).value, { value: 'one', version: 0 })
+  // The version is the same.
+  await makeAnew('two')
+  t.match((await values.next()).value, { value: 'two', version: 0 })
+  await values.return()
+  const making: Promise<unknown>[] = []
+  const { value } = await shared.update((before) => {
+    // It is sent before what is computed from the old value.
+    if (making.length === 0) making.push(makeAnew('three'))
+    return `${before} and more`
+  })
+  await Promise.all(making)
+  t.equal(value, 'three and more')
+})
+
 t.test('RECIPE-22 a counter gives each step once', async (t) => {
   const { server, client } = await startReal(t)
   const counters = await Promise.all(
@@ -294,3 +316,15 @@ t.test('RECIPE-25 a scope that is closed while it connects closes what it gets',
     ['closed'],
   )
 })
+
+t.test(
+  'RECIPE-25 a session that is over before it was looked at is followed by the next',
+  async (t) => {
+    const { server, client } = await startReal(t)
+    const over = await connect(server.url)
+    await over.close()
+    const clients = [over, client]
+    await using scope = new SessionScope(async () => clients.shift() ?? (await connect(server.url)))
+    t.equal(await scope.run((one) => one.sessionId), client.sessionId)
+  },
+)

@@ -1,7 +1,12 @@
 import { connectorFor } from '#client/connect.js'
 import type { Client, ConnectOptions } from '#client/index.js'
 import { nodePlatform } from '#client/transport/node.js'
-import type { Connection, ConnectionEvents, Platform } from '#client/transport/transport.js'
+import type {
+  Connection,
+  ConnectionEvents,
+  Platform,
+  Transport,
+} from '#client/transport/transport.js'
 import type { ClientFrame, ServerFrame, Xid } from '@conclave/protocol'
 import { clientMessages, serverMessages } from '@conclave/protocol/codec'
 
@@ -9,8 +14,15 @@ import { clientMessages, serverMessages } from '@conclave/protocol/codec'
  * What happens to a client at one of its frames.
  * - `cutBefore`, `cutAfter`: the connection is lost, the frame with it or just behind it.
  * - `expire`: the session ends, by a closeSession that the client knows nothing of.
+ * - `isolate`: the connection is lost just behind the frame, and the next one is had only when the
+ *   servers have let a session of {@link isolatedTimeoutMs} expire.
  */
-export type Fault = 'cutBefore' | 'cutAfter' | 'expire'
+export type Fault = 'cutBefore' | 'cutAfter' | 'expire' | 'isolate'
+
+/** The session timeout of those who are isolated. */
+export const isolatedTimeoutMs = 1_000
+/** Twice what the servers wait, and the time in which they see it. */
+const isolationMs = 3 * isolatedTimeoutMs
 
 /**
  * A transport that counts the frames that pass, in both directions, from {@link arm} on, and does a
@@ -22,17 +34,28 @@ export class CuttingTransport {
   hasStruck = false
   /** Called when the fault has happened, before the client is told of a lost connection. */
   onStrike: () => void = () => undefined
+  readonly place: Platform
+  #isolatedUntilMs = 0
   #fault: Armed | null = null
   #xid = 0
   /** An xid of ours; what the server says to it is not for the client. */
   #ownXid: number | null = null
 
+  /** @param place that the client would be in without it */
+  constructor(place: Platform = nodePlatform) {
+    this.place = place
+  }
+
   connect(url: string, options: ConnectOptions = {}): Promise<Client> {
-    const platform: Platform = {
-      ...nodePlatform,
-      transport: { open: (server, events) => new Cut(this, server, events) },
-    }
-    return connectorFor(platform)(url, options)
+    const open: Transport['open'] = (server, events) =>
+      this.place.nowMs() < this.#isolatedUntilMs
+        ? unreachable(this.place, events)
+        : new Cut(this, server, events)
+    return connectorFor({ ...this.place, transport: { open } })(url, options)
+  }
+
+  isolate(): void {
+    this.#isolatedUntilMs = this.place.nowMs() + isolationMs
   }
 
   /** @param at which frame from now on, counted from 1; 0 only counts */
@@ -82,6 +105,11 @@ interface Armed {
   readonly fault: Fault
 }
 
+const unreachable = (place: Platform, events: ConnectionEvents): Connection => {
+  const stop = place.timer(100, () => events.lost('isolated by the test'))
+  return { send: () => undefined, close: stop }
+}
+
 const uncounted: ReadonlySet<string> = new Set(['ping', 'pong', 'probe', 'probed', 'ack'])
 
 class Cut implements Connection {
@@ -95,7 +123,7 @@ class Cut implements Connection {
   constructor(cutting: CuttingTransport, server: string, events: ConnectionEvents) {
     this.#cutting = cutting
     this.#events = events
-    this.#real = nodePlatform.transport.open(server, {
+    this.#real = cutting.place.transport.open(server, {
       opened: () => events.opened(),
       message: (message) => this.#heard(message),
       lost: (reason, isTooLarge) => {
@@ -139,6 +167,7 @@ class Cut implements Connection {
 
   #strike(fault: Fault | null): void {
     if (fault === null || this.#isOver) return
+    if (fault === 'isolate') this.#cutting.isolate()
     if (fault !== 'expire') return this.#lose()
     this.#isExpiring = true
     this.#real.send(this.#cutting.closeSession())
@@ -149,6 +178,6 @@ class Cut implements Connection {
     this.#isOver = true
     this.#cutting.onStrike()
     this.#real.close()
-    setImmediate(() => this.#events.lost('cut by the test'))
+    this.#cutting.place.defer(() => this.#events.lost('cut by the test'))
   }
 }

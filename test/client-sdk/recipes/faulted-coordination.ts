@@ -1,15 +1,14 @@
-import { type Client, json, NoNodeError } from '#client/index.js'
+import { type Client, json } from '#client/index.js'
 import {
   Barrier,
   Counter,
   DoubleBarrier,
   Election,
   PersistentEphemeral,
-  SessionScope,
   SharedValue,
   TimestampOracle,
 } from '#client/recipes/index.js'
-import { demand, type FaultedRecipe } from './faulted-recipe.js'
+import { demand, type FaultedRecipe, remove, scopeOf } from './faulted-recipe.js'
 import { untilNames } from './recipe-kit.js'
 
 /** What is not held but met at, counted, or kept alive. */
@@ -54,10 +53,10 @@ export const faultedCoordination: readonly FaultedRecipe[] = [
       try {
         for (; told < 3; told += 1) await counter.add(1)
       } finally {
-        const counted = await new Counter(other, at).get()
+        const counted = await new Counter(other, at).get({ consistency: 'linearizable' })
+        await remove(other, at)
         const isOne = counted === told || (told < 3 && counted === told + 1)
         demand(isOne, `${counted} steps were counted, ${told} were told`)
-        await remove(other, at)
       }
     },
   },
@@ -78,10 +77,11 @@ export const faultedCoordination: readonly FaultedRecipe[] = [
         }
         await values.return()
       } finally {
-        const { value } = await new SharedValue(other, at, options).get()
+        const read = new SharedValue(other, at, options).get({ consistency: 'linearizable' })
+        const { value } = await read
+        await remove(other, at)
         const isOne = value === last || `${last}${last === '' ? 'a' : 'b'}` === value
         demand(isOne, `it is ${value} after ${last}`)
-        await remove(other, at)
       }
     },
   },
@@ -123,9 +123,10 @@ export const faultedCoordination: readonly FaultedRecipe[] = [
   },
   {
     name: 'session scope',
-    async run({ client, connect, other, path }) {
-      const clients = [client]
-      await using scope = new SessionScope(async () => clients.pop() ?? (await connect()))
+    outlivesSession: true,
+    async run(faulted) {
+      const { other, path } = faulted
+      await using scope = scopeOf(faulted)
       const alive = new PersistentEphemeral(`${path}/alive/me`)
       const keeping = scope.run((one, signal) => alive.keep(one, { signal })).catch(() => {})
       await scope.run((one, signal) =>
@@ -139,11 +140,3 @@ export const faultedCoordination: readonly FaultedRecipe[] = [
     },
   },
 ]
-
-const remove = async (client: Client, path: string): Promise<void> => {
-  try {
-    await client.delete(path)
-  } catch (error) {
-    if (!(error instanceof NoNodeError)) throw error
-  }
-}

@@ -1,4 +1,5 @@
-import type { Client } from '#client/index.js'
+import { type Client, NoNodeError } from '#client/index.js'
+import { SessionScope } from '#client/recipes/index.js'
 import { untilNames } from './recipe-kit.js'
 
 /** One run of a recipe while a fault waits for it. */
@@ -16,6 +17,8 @@ export interface FaultedRun {
 /** A recipe from its begin to its end. */
 export interface FaultedRecipe {
   readonly name: string
+  /** It goes on in the next session: the end of one is no reason to throw. */
+  readonly outlivesSession?: true
   /**
    * Uses all of the recipe through `client`; what the recipe leaves on purpose it takes away by
    * `other`.
@@ -57,6 +60,29 @@ export const guardedWrite = (
   guard: { readonly path: string; readonly czxid: number },
 ): Promise<unknown> =>
   client.transaction().add(guard).create('/written-', null, { kind: 'sequential' }).commit()
+
+/** Whose first session is the one that the fault strikes. */
+export const scopeOf = ({ client, connect }: FaultedRun): SessionScope => {
+  const clients = [client]
+  return new SessionScope(async () => clients.pop() ?? (await connect()), client.clock)
+}
+
+/** Resolves once both have settled. @throws what the first one has thrown, or else the second */
+export const both = async <A>(first: Promise<A>, second: Promise<unknown>): Promise<A> => {
+  const [one, two] = await Promise.allSettled([first, second])
+  if (one.status === 'rejected') throw one.reason
+  if (two.status === 'rejected') throw two.reason
+  return one.value
+}
+
+/** Takes away what a recipe leaves on purpose. */
+export const remove = async (client: Client, path: string): Promise<void> => {
+  try {
+    await client.delete(path)
+  } catch (error) {
+    if (!(error instanceof NoNodeError)) throw error
+  }
+}
 
 export const demand = (holds: boolean, what: string): void => {
   if (!holds) throw new Error(what)

@@ -1,11 +1,12 @@
 import type { Ticket } from '#server/core/input.js'
 import { Node, type NodePorts } from '#server/runtime/node.js'
 import { setImmediate as turn } from 'node:timers/promises'
-import { zxidZero } from '@conclave/protocol'
+import { limits, zxidZero } from '@conclave/protocol'
 import { Recovery } from '#server/core/recovery.js'
 import { Replica } from '#server/core/replica.js'
 import { pino } from 'pino'
 import t from 'tap'
+import { standStillUntil } from '../../client-sdk/recipes/recipe-kit.js'
 import { noMetrics } from '../../support/no-metrics.js'
 import { defaultConfig, ReplicaKit } from '../../support/replica-kit.js'
 
@@ -65,4 +66,22 @@ t.test('SERVER-13 that clients are served is told once, after all that it takes'
   }
   for (let i = 0; i < 10; i++) await turn()
   t.equal(told, 1)
+})
+
+t.test('SERVER-24 after a stall the time is told before anything else', async (t) => {
+  const { replica } = new ReplicaKit()
+  const steps: string[] = []
+  replica.step = ({ input }) => void steps.push(input)
+  replica.drain = () => []
+  const log = pino({ level: 'silent' })
+  const ports = { log, metrics: noMetrics, onServing() {} } as unknown as NodePorts
+  const node = new Node(replica, ports)
+  t.teardown(() => node.stop())
+  await turn()
+  steps.length = 0
+  const endMs = performance.now() + 3 * limits.tickMs
+  standStillUntil(() => performance.now() > endMs)
+  node.input({ input: 'diskSpace', ok: true })
+  node.input({ input: 'diskSpace', ok: true })
+  t.strictSame(steps, ['tick', 'diskSpace', 'diskSpace'])
 })

@@ -1,6 +1,7 @@
 import type { Txn } from '@conclave/protocol/peer'
 import type { Ledger } from '../ledger.js'
 import { capacities, grantKinds, valueOf } from '../recipes/grants.js'
+import { passingPath } from '../recipes/places.js'
 import { Violation } from '../violation.js'
 import type { Invariant, Sight } from './invariant.js'
 
@@ -23,7 +24,7 @@ export class GuardedWrites implements Invariant {
 
   /** G3: nothing of a recipe is left once everybody is done. */
   judgeEnd(): void {
-    const left = [...this.#living.keys()].filter((path) => path.startsWith('/recipes'))
+    const left = [...this.#living.keys()].filter((path) => path.startsWith(passingPath))
     if (left.length > 0) throw new Violation('G3', `left behind: ${left.join(', ')}`)
   }
 

@@ -1,13 +1,24 @@
 import { wholeNumberText } from '#client/recipes/counter.js'
-import { Election, type Grant, Lease, Mutex, Semaphore } from '#client/recipes/index.js'
+import {
+  Election,
+  type Grant,
+  Lease,
+  Membership,
+  Mutex,
+  ReadWriteLock,
+  Semaphore,
+} from '#client/recipes/index.js'
 import type { Client, Guard, WaitOptions } from '#client/index.js'
+import { groupPath, passingPath } from './places.js'
 
 /** The recipes by which something is held in simulated worlds, and by how many at once. */
 export const capacities = {
   election: 1,
   mutex: 1,
+  writeLock: 1,
   lease: 1,
   timedLease: 1,
+  membership: 1,
   semaphore: 2,
 } as const
 export type GrantKind = keyof typeof capacities
@@ -19,6 +30,8 @@ export const valueOf = (kind: GrantKind): string => `/value-${kind}`
 
 /** How long a timed lease lasts after its last renewal. */
 const ttlMs = 2_000
+/** The one member of its group whom nobody puts out. */
+const memberId = 'exclusive'
 
 /** Something held. */
 export interface Held {
@@ -35,7 +48,7 @@ export const holding = async (
   { kind, wait }: { readonly kind: GrantKind; readonly wait: WaitOptions },
   use: (held: Held) => Promise<void>,
 ): Promise<void> => {
-  const path = `/recipes/${kind}`
+  const path = `${passingPath}/${kind}`
   if (kind === 'election') {
     return new Election(client, path).lead((leadership) => {
       const { token, guard, signal } = leadership
@@ -51,8 +64,10 @@ type Acquire = (client: Client, path: string, wait: WaitOptions) => Promise<Gran
 
 const acquire: Readonly<Record<Exclude<GrantKind, 'election'>, Acquire>> = {
   mutex: (client, path, wait) => new Mutex(client, path).acquire(wait),
+  writeLock: (client, path, wait) => new ReadWriteLock(client, path).write.acquire(wait),
   lease: (client, path, wait) => Lease.acquire(client, path, wait),
   timedLease: (client, path, wait) => Lease.acquire(client, path, { ...wait, ttlMs, renew: true }),
+  membership: (client, _, wait) => Membership.join(client, groupPath, { ...wait, id: memberId }),
   semaphore: (client, path, wait) =>
     new Semaphore(client, path, { permits: capacities.semaphore }).acquire(wait),
 }

@@ -1,18 +1,18 @@
-import { type Client, ConclaveError, NodeExistsError } from '#client/index.js'
+import { type Client, ConclaveError, type Connect, NodeExistsError } from '#client/index.js'
 import { connectorFor } from '#client/connect.js'
 import { wholeNumberText } from '#client/recipes/counter.js'
-import { Barrier } from '#client/recipes/index.js'
 import type { SessionId } from '@conclave/protocol'
-import type { WaitOptions } from '#client/index.js'
-import type { ExclusiveGrants } from '../invariants/exclusive-grants.js'
-import type { Random } from '../random.js'
 import type { TraceHash } from '../trace-hash.js'
-import { type GrantKind, grantKinds, type Held, holding, valueOf, writeToken } from './grants.js'
+import { activities } from './activities.js'
+import { grantKinds, valueOf } from './grants.js'
+import type { Oracles } from './oracles.js'
+import { treePath } from './places.js'
 import { type Ground, simPlatform, simUrl } from './sim-platform.js'
+import type { User } from './user.js'
 
 /** What the programs of one world share. */
 export interface Common {
-  readonly grants: ExclusiveGrants
+  readonly oracles: Oracles
   readonly hash: TraceHash
   /** What became of what the programs did. */
   readonly counts: Map<string, number>
@@ -21,7 +21,10 @@ export interface Common {
 }
 
 /** How many things a program does at once. */
-const workers = 3
+const workers = 4
+/** Between two of them, on average. */
+const thinkMs = 800
+const names = Object.keys(activities)
 
 /** A program that uses recipes over the SDK's client, with one session after the other. */
 export class Program {
@@ -32,12 +35,14 @@ export class Program {
   readonly #ground: Ground
   readonly #common: Common
   readonly #platform: ReturnType<typeof simPlatform>
+  readonly #connect: Connect
   #client: Client | null = null
 
   constructor(ground: Ground, common: Common) {
     this.#ground = ground
     this.#common = common
     this.#platform = simPlatform(ground)
+    this.#connect = connectorFor(this.#platform)
     this.ended = this.#run()
   }
 
@@ -57,15 +62,16 @@ export class Program {
 
   async #run(): Promise<void> {
     const { random, ensemble } = this.#ground
-    const connect = connectorFor(this.#platform)
-    const sessionTimeoutMs = random.pick([1_000, 2_000, 5_000])
+    const options = { sessionTimeoutMs: random.pick([1_000, 2_000, 5_000]) }
+    const connect = (): Promise<Client> => this.#connect(simUrl(ensemble), options)
     while (!this.#common.isOver()) {
       this.waitsFor.set(0, 'a connection')
       try {
-        const client = await connect(simUrl(ensemble), { sessionTimeoutMs })
+        const client = await connect()
         this.#client = client
-        for (const kind of grantKinds) await ensureValue(client, kind)
-        await Promise.all(Array.from({ length: workers }, (_, i) => this.#work(client, i)))
+        await prepare(client)
+        const users = Array.from({ length: workers }, (_, i) => this.#user(client, connect, i))
+        await Promise.all(users.map((user, i) => this.#work(user, i)))
         await client.close()
       } catch (error) {
         this.#ended('session', error)
@@ -74,63 +80,35 @@ export class Program {
     this.waitsFor.clear()
   }
 
-  async #work(client: Client, index: number): Promise<void> {
-    const random = this.#ground.random.split(`worker ${index} of ${client.sessionId}`)
+  #user(client: Client, connect: () => Promise<Client>, index: number): User {
+    return {
+      name: this.name,
+      process: this.process,
+      client,
+      connect,
+      random: this.#ground.random.split(`worker ${index} of ${client.sessionId}`),
+      oracles: this.#common.oracles,
+      sleep: (ms) => new Promise((resolve) => void this.#platform.timer(ms, resolve)),
+      done: (what) => this.#count(what),
+      ended: (what, error) => this.#ended(what, error),
+    }
+  }
+
+  async #work(user: User, index: number): Promise<void> {
+    const { client, random, sleep } = user
     while (!this.#common.isOver() && client.state !== 'expired') {
       this.waitsFor.set(index, 'nothing')
-      await this.#sleep(random.exponential(500))
-      const what = random.pick([...grantKinds, 'barrier'] as const)
+      await sleep(random.exponential(thinkMs))
+      const what = random.pick(names)
       this.waitsFor.set(index, what)
       try {
-        if (what === 'barrier') await this.#meet(client, random)
-        else await this.#hold(client, what, random)
-        this.#count(what, 'done')
+        await activities[what]?.(user)
+        this.#count(`${what} done`)
       } catch (error) {
         this.#ended(what, error)
       }
     }
     this.waitsFor.delete(index)
-  }
-
-  #hold(client: Client, kind: GrantKind, random: Random): Promise<void> {
-    return holding(client, { kind, wait: drawWait(random) }, async (held) => {
-      const { grants, hash } = this.#common
-      hash.add('granted', this.name, kind, held.token)
-      const stopWriting = this.process.onGoOn(() => void this.#write(client, held, 'late'))
-      const giveBack = grants.granted(held, this.name)
-      try {
-        while (random.chance(0.8) && held.isHeld()) {
-          await this.#sleep(random.exponential(200))
-          await this.#write(client, held, 'guarded')
-        }
-      } finally {
-        giveBack()
-        stopWriting()
-      }
-    })
-  }
-
-  /** Whoever closes it opens it; the others pass. */
-  async #meet(client: Client, random: Random): Promise<void> {
-    const barrier = new Barrier(client, '/recipes/barrier')
-    if (random.chance(0.6)) return barrier.pass(drawWait(random))
-    if (!(await barrier.close({ ...drawWait(random), whileAlive: true }))) return
-    await this.#sleep(random.exponential(500))
-    await barrier.open()
-  }
-
-  async #write(client: Client, held: Held, what: 'guarded' | 'late'): Promise<void> {
-    const isHeld = held.isHeld()
-    try {
-      await writeToken(client, held)
-      this.#count(`${what} write`, 'done')
-    } catch (error) {
-      this.#ended(`${what} write ${isHeld ? 'while held' : 'when lost'}`, error)
-    }
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.#platform.timer(ms, resolve))
   }
 
   /** As recipes may end. @throws what must not happen */
@@ -139,25 +117,27 @@ export class Program {
     // A server that is full or busy may say so to whoever asks for something new.
     const isPassing = error instanceof ConclaveError && error.retry === 'later'
     if (!isPassing && !expected.has(code)) throw error
-    this.#count(what, code)
+    this.#count(`${what} ${code}`)
   }
 
-  #count(what: string, outcome: string): void {
+  #count(what: string): void {
     const { counts, hash } = this.#common
-    const name = `${what} ${outcome}`
-    hash.add(name, this.name)
-    counts.set(name, (counts.get(name) ?? 0) + 1)
+    hash.add(what, this.name)
+    counts.set(what, (counts.get(what) ?? 0) + 1)
   }
 }
 
 const expected: ReadonlySet<string> = new Set(['sessionExpired', 'fenced', 'TimeoutError'])
 
-const drawWait = (random: Random): WaitOptions =>
-  random.chance(0.3) ? { timeoutMs: random.between(0, 3_000) } : {}
+/** What is written under guards, and the root of the tree that caches follow. */
+const prepare = async (client: Client): Promise<void> => {
+  for (const path of grantKinds.map(valueOf)) await ensure(client, path)
+  await ensure(client, treePath)
+}
 
-const ensureValue = async (client: Client, kind: GrantKind): Promise<void> => {
+const ensure = async (client: Client, path: string): Promise<void> => {
   try {
-    await client.create(valueOf(kind), 0, { as: wholeNumberText })
+    await client.create(path, 0, { as: wholeNumberText })
   } catch (error) {
     if (!(error instanceof NodeExistsError)) throw error
   }

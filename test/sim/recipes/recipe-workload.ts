@@ -1,14 +1,13 @@
 import type { SessionId } from '@conclave/protocol'
 import type { Clients } from '../clients.js'
 import type { Ensemble } from '../ensemble.js'
-import { ExclusiveGrants } from '../invariants/exclusive-grants.js'
-import { GuardedWrites } from '../invariants/guarded-writes.js'
 import type { Random } from '../random.js'
 import type { Schedule } from '../schedule.js'
 import { SimClock } from '../sim-clock.js'
 import type { Swarm } from '../swarm.js'
 import type { TraceHash } from '../trace-hash.js'
 import { Violation } from '../violation.js'
+import { Oracles } from './oracles.js'
 import { Program } from './program.js'
 import { SimProcess } from './sim-process.js'
 
@@ -20,8 +19,7 @@ export class RecipeWorkload implements Clients {
   readonly #random: Random
   readonly #ensemble: Ensemble
   readonly #hash: TraceHash
-  readonly #grants: ExclusiveGrants
-  readonly #writes = new GuardedWrites()
+  readonly #oracles: Oracles
   readonly #programs: Program[] = []
   #made = 0
   #isOver = false
@@ -42,8 +40,8 @@ export class RecipeWorkload implements Clients {
     this.#hash = parts.hash
     // The time of a lease is that of the leader's wall clock, whoever leads.
     const isOneTime = swarm.clocks.offsetMsMax === 0
-    this.#grants = new ExclusiveGrants(({ kind }) => kind !== 'timedLease' || isOneTime)
-    for (const invariant of [this.#grants, this.#writes]) this.#ensemble.watch(invariant)
+    this.#oracles = new Oracles(({ kind }) => kind !== 'timedLease' || isOneTime)
+    for (const invariant of this.#oracles.invariants) this.#ensemble.watch(invariant)
     for (let i = 0; i < swarm.clients; i++) this.#place(i)
   }
 
@@ -63,7 +61,7 @@ export class RecipeWorkload implements Clients {
       const [waiting] = waitsFor.values()
       if (waiting !== undefined) throw new Violation('G4', `${name} waits for ${waiting}`)
     }
-    this.#writes.judgeEnd()
+    this.#oracles.writes.judgeEnd()
   }
 
   leave(): void {
@@ -99,7 +97,7 @@ export class RecipeWorkload implements Clients {
     const program = new Program(
       { place, process, clock, schedule, random, ensemble },
       {
-        grants: this.#grants,
+        oracles: this.#oracles,
         hash: this.#hash,
         counts: this.counts,
         isOver: () => this.#isOver,

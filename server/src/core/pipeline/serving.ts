@@ -110,15 +110,12 @@ export class Serving {
     const waiting = [...this.#awaiting]
     this.#awaiting.clear()
     for (const connection of waiting) {
-      if (!isDue(connection, round)) {
-        this.#awaiting.add(connection)
-        continue
+      const due = questions(connection).filter(({ awaited }) => awaited <= round)
+      for (const { request } of due) request.wait = { wait: 'turn' }
+      if (due.length > 0 || (connection.pings.at(0)?.round ?? Infinity) <= round) {
+        this.#pong(connection, confirmation)
+        this.pump(connection)
       }
-      this.#pong(connection, confirmation)
-      for (const { request, awaited } of questions(connection)) {
-        if (awaited <= round) request.wait = { wait: 'turn' }
-      }
-      this.pump(connection)
       const isWaiting = connection.pings.length > 0 || questions(connection).length > 0
       if (isWaiting && !isClosed(connection)) this.#awaiting.add(connection)
     }
@@ -307,11 +304,6 @@ const questions = ({ queue, started }: Connection): { request: Request; awaited:
   }
   return found
 }
-
-/** It waits for this round, or for one before it. */
-const isDue = (connection: Connection, round: number): boolean =>
-  (connection.pings.at(0)?.round ?? Infinity) <= round ||
-  questions(connection).some(({ awaited }) => awaited <= round)
 
 /** Nothing is left to be answered behind it: its session is over, and its connection closes. */
 const endsSession = ({ frame, answer }: Request): boolean =>
