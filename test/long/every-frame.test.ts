@@ -1,9 +1,9 @@
+import { nodePlatform } from '#client/transport/node.js'
 import t from 'tap'
 import { EveryFrame } from '../client-sdk/recipes/every-frame.js'
 import { faultedRecipes } from '../client-sdk/recipes/faulted-recipes.js'
 import { startReal } from '../client-sdk/real-kit.js'
 import { checkRounds } from '../support/every-frame-checks.js'
-import { nodePlatform } from '#client/transport/node.js'
 import { testEveryFrame } from '../sim/recipes/every-frame.js'
 
 t.setTimeout(1_800_000)

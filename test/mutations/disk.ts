@@ -131,6 +131,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'DISK-19',
+    file: 'server/src/runtime/storage/recovery.ts',
+    before: 'return Math.max(lowest, 0)',
+    after: 'return lowest < 0 ? 1 : 0',
+    test: 'test/dist/server/runtime/storage/snapshot.test.js',
+  },
+  {
+    rule: 'DISK-19',
     file: 'server/src/runtime/storage/storage.ts',
     before: 'const snapshotsKeptDefault = 3',
     after: 'const snapshotsKeptDefault = 2',
@@ -338,18 +345,23 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'DISK-32',
+    file: 'server/src/runtime/storage/whole-file.ts',
+    before: 'if (!isOutOfSpace(error)) throw error\n    const message',
+    after: 'if (isOutOfSpace(error)) throw error\n    const message',
+    test: 'test/dist/server/runtime/storage/failed-write.test.js',
+  },
+  {
+    rule: 'DISK-32',
     file: 'server/src/runtime/storage/segment-files.ts',
-    before: 'await completed<void>((done) => files.syncDirectory(directory, done))',
-    after: 'await attempted<void>((done) => files.syncDirectory(directory, done))',
+    before: 'await syncDirectory(files, directory)',
+    after: 'await syncDirectory(files, directory).catch(() => undefined)',
     test: 'test/dist/server/runtime/storage/failed-write.test.js',
   },
   {
     rule: 'DISK-32',
     file: 'server/src/runtime/storage/hard-state-file.ts',
-    before: 'await completed<void>((done) => files.syncDirectory(directory, done))',
-    after: `await completed<void>((done) =>
-    files.syncDirectory(directory, () => done(null, undefined)),
-  )`,
+    before: 'await syncDirectory(files, directory)',
+    after: 'await syncDirectory(files, directory).catch(() => undefined)',
     test: 'test/dist/server/runtime/storage/failed-write.test.js',
   },
   {

@@ -46,10 +46,10 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'RECIPE-66',
     file: 'client-sdk/src/recipes/near-cache.ts',
-    before: "this.#client.state === 'suspended'",
-    after: "this.#client.state !== 'closed'",
+    before: 'answer.asOf < zxid)',
+    after: 'answer.asOf > zxid)',
     test: 'test/dist/sim/pinned-recipes.js',
-    seeds: [2],
+    seeds: [1],
   },
   {
     rule: 'RECIPE-108',

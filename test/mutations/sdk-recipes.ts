@@ -28,11 +28,6 @@ export const mutations: readonly Mutation[] = [
     after: 'if (!signal.aborted) removeLater(client, guard)',
     test: 'locks',
   }),
-  recipe('RECIPE-6', 'lease-znode', {
-    before: 'const stat: Stat | null = await client.exists(path, { signal })',
-    after: 'const stat: Stat | null = null',
-    test: 'lease',
-  }),
   faultedRecipe('RECIPE-7', 'contenders', {
     before: "kind: 'ephemeralSequential', withStat",
     after: "kind: 'persistentSequential', withStat",
@@ -163,7 +158,7 @@ export const mutations: readonly Mutation[] = [
     before: 'this.#client.clock.nowMs() < this.#deadlineMs',
     after: 'this.#client.clock.nowMs() < Infinity',
     test: 'test/dist/sim/pinned-recipes.js',
-    seeds: [1],
+    seeds: [2],
   },
   {
     rule: 'RECIPE-63',
@@ -194,15 +189,15 @@ export const mutations: readonly Mutation[] = [
     before: 'Math.max(counted.pzxid, counted.mzxid)',
     after: 'counted.pzxid',
     test: 'test/dist/sim/pinned-recipes.js',
-    seeds: [3],
+    seeds: [7],
   },
   {
     rule: 'RECIPE-68',
-    file: 'client-sdk/src/recipes/shared-value.ts',
-    before: 'replacing.set(this.#path, value, { as: this.#as, version })',
-    after: 'replacing.set(this.#path, value, { as: this.#as })',
+    file: 'client-sdk/src/recipes/timestamp-oracle.ts',
+    before: 'await oracle.#reserve(1)',
+    after: 'oracle.#end = (await kept.get()).value + 5',
     test: 'test/dist/sim/pinned-recipes.js',
-    seeds: [2],
+    seeds: [1],
   },
   recipe('RECIPE-21', 'shared-value', {
     before: 'if (mzxid !== last)',

@@ -22,5 +22,4 @@ const demanded = [
   'mutex TimeoutError',
   'guarded write done',
   'late write when lost sessionExpired',
-  'late write when lost fenced',
 ]

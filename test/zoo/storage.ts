@@ -36,8 +36,8 @@ export const storageBugs: readonly Bug[] = [
     story: 'a new segment is written to before its name is on the disk',
     ...crash,
     file: `${storage}/segment-files.ts`,
-    before: 'await completed<void>((done) => files.syncDirectory(directory, done))',
-    after: '',
+    before: 'await syncDirectory(files, directory)',
+    after: 'void syncDirectory',
   },
   {
     bug: 'ZOOKEEPER-4269',
@@ -70,9 +70,8 @@ export const storageBugs: readonly Bug[] = [
     story: 'old history is removed before the snapshot that replaces it is on the disk',
     ...crash,
     file: `${storage}/snapshot-writer.ts`,
-    before: `  await completed<void>((done) => files.syncDirectory(directory, done))
-  return true`,
-    after: '  return true',
+    before: '  await syncDirectory(files, directory)\n  return true',
+    after: '  void syncDirectory\n  return true',
   },
   {
     bug: 'etcd#17780',

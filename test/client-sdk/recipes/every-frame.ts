@@ -1,4 +1,9 @@
-import { type Client, FencedError, SessionExpiredError } from '#client/index.js'
+import {
+  type Client,
+  type ConnectOptions,
+  FencedError,
+  SessionExpiredError,
+} from '#client/index.js'
 import { connectorFor } from '#client/connect.js'
 import type { Platform } from '#client/transport/transport.js'
 import { CuttingTransport, type Fault, isolatedTimeoutMs } from './cutting.js'
@@ -36,12 +41,13 @@ export interface EveryFrameOptions {
 /** As many rounds of each fault at once. */
 const batch = 8
 
-/** Runs one recipe with each fault at each frame, until it ends before the fault would strike. */
+/** Runs a recipe with each fault at each frame, until it ends before the fault would strike. */
 export class EveryFrame {
   readonly #recipe: FaultedRecipe
   readonly #ground: FaultGround
   readonly #faults: readonly Fault[]
   readonly #stride: number
+  readonly #session: ConnectOptions
   readonly #waiting = new Map<string, string>()
 
   constructor(recipe: FaultedRecipe, ground: FaultGround, options: EveryFrameOptions) {
@@ -50,6 +56,7 @@ export class EveryFrame {
     this.#ground = ground
     this.#faults = faults
     this.#stride = stride
+    this.#session = faults.includes('isolate') ? { sessionTimeoutMs: isolatedTimeoutMs } : {}
   }
 
   /** What has not come to its end yet, in words. */
@@ -80,7 +87,7 @@ export class EveryFrame {
     const which = `${fault} at ${at}`
     const path = `/run-${fault}-${at}`
     const wire = new CuttingTransport(this.#ground.place())
-    const client = await wire.connect(this.#ground.url, { sessionTimeoutMs: isolatedTimeoutMs })
+    const client = await wire.connect(this.#ground.url, this.#session)
     wire.arm(at, fault)
     this.#waiting.set(which, 'runs')
     const connect = (): Promise<Client> => this.#connect()

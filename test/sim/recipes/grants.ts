@@ -29,7 +29,7 @@ export const grantKinds = Object.keys(capacities) as readonly GrantKind[]
 export const valueOf = (kind: GrantKind): string => `/value-${kind}`
 
 /** How long a timed lease lasts after its last renewal. */
-const ttlMs = 2_000
+const ttlMs = 1_000
 /** The one member of its group whom nobody puts out. */
 const memberId = 'exclusive'
 

@@ -24,7 +24,8 @@ export interface Common {
 const workers = 4
 /** Between two of them, on average. */
 const thinkMs = 800
-const names = Object.keys(activities)
+/** Something is held most of the time: what is lost while one stands still is rare. */
+const names = [...Object.keys(activities), ...grantKinds, ...grantKinds]
 
 /** A program that uses recipes over the SDK's client, with one session after the other. */
 export class Program {

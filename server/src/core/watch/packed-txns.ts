@@ -26,7 +26,7 @@ export class PackedTxns {
     this.#size += 1
   }
 
-  /** A view, to be read before the next change. */
+  /** A view; what it shows never changes. */
   get(zxid: Zxid): Uint8Array | undefined {
     if (zxid < this.#firstZxid || zxid >= this.#firstZxid + this.#size) return undefined
     const chunk = this.#chunkOf(zxid)

@@ -3,7 +3,7 @@ import { dataVersion } from '@conclave/protocol'
 import { DataDirectoryError, type DataDirectoryProblem } from './data-directory-error.js'
 import { type DirectoryLock, unlocked } from './directory-lock.js'
 import { completed, errorCode, type Files } from './files.js'
-import { readWholeFile, replaceFile, syncFile, within } from './whole-file.js'
+import { readWholeFile, replaceFile, syncDirectory, syncFile, within } from './whole-file.js'
 
 export const versionFileName = 'conclave-data'
 
@@ -35,7 +35,7 @@ const checkOrBegin = async (files: Files, directory: string): Promise<void> => {
   if (names.includes(versionFileName)) {
     await checkVersion(files, directory)
     await syncFile(files, within(directory, versionFileName))
-    await completed<void>((done) => files.syncDirectory(directory, done))
+    await syncDirectory(files, directory)
     return
   }
   const foreign = names.find((name) => !harmless.has(name) && !name.startsWith('server.pid.'))
@@ -81,7 +81,7 @@ const makeDirectory = async (files: Files, directory: string): Promise<void> => 
     await make()
   }
   try {
-    await completed<void>((done) => files.syncDirectory(parent, done))
+    await syncDirectory(files, parent)
   } catch (error) {
     // A parent that may be entered but not read was not made by this server.
     if (errorCode(error) !== 'EACCES' && errorCode(error) !== 'EPERM') throw error

@@ -4,7 +4,7 @@ import { type HardState, hardStateSchema } from '@conclave/protocol/peer'
 import { crc32 } from './binary.js'
 import { DamageError } from './damage-error.js'
 import { completed, errorCode, type Files, isOutOfSpace, type OpenFile } from './files.js'
-import { readWholeFile, syncFile, within, withFile } from './whole-file.js'
+import { readWholeFile, syncDirectory, syncFile, within, withFile } from './whole-file.js'
 
 export const hardStateName = 'hard-state'
 
@@ -25,7 +25,7 @@ export const writeHardState = async (
   })
   const [from, to] = [within(directory, spareName), within(directory, hardStateName)]
   await completed<void>((done) => files.rename(from, to, done))
-  await completed<void>((done) => files.syncDirectory(directory, done))
+  await syncDirectory(files, directory)
   await reserveHardState(files, directory)
 }
 

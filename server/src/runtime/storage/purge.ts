@@ -6,7 +6,7 @@ import { snapshotFileName, type SnapshotName } from './snapshot-format.js'
 import { verifySnapshot } from './snapshot-reader.js'
 import type { StorageContext } from './storage-context.js'
 import type { SegmentPlace, Wal } from './wal.js'
-import { within } from './whole-file.js'
+import { syncDirectory, within } from './whole-file.js'
 
 /**
  * Keeps the newest whole snapshots and the log from the oldest of them on. A damaged snapshot does
@@ -32,7 +32,7 @@ export const purge = async (
     ...oldSegments.map(({ sequence }) => segmentName(sequence)),
   ]) {
     await space.attempted<void>((done) => files.unlink(within(directory, name), done))
-    await completed<void>((done) => files.syncDirectory(directory, done))
+    await syncDirectory(files, directory)
   }
   wal.forgetSegmentsBefore(firstNeeded)
 }

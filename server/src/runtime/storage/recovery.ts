@@ -18,7 +18,7 @@ import { snapshotFileName, type SnapshotName } from './snapshot-format.js'
 import { readSnapshot, SnapshotUnreadable } from './snapshot-reader.js'
 import type { StorageContext } from './storage-context.js'
 import type { WalState } from './wal.js'
-import { within } from './whole-file.js'
+import { syncDirectory, within } from './whole-file.js'
 
 export interface Recovered {
   /** null when the directory is new. */
@@ -51,8 +51,11 @@ export const recover = async (
   const snapshots = listSnapshots(names).filter(({ generation }) => generation >= since)
   const choice = await chooseSnapshot(context, snapshots)
   const generation = choice.chosen?.name.generation ?? since
-  const heads = await keepGeneration(context, names, generation)
+  const found = await keepGeneration(context, names, generation)
+  const begin = beginOf(found)
+  const heads = found.slice(begin)
   checkStart(context, heads, choice, hardState)
+  await removeAll(context, found.slice(0, begin))
   if (choice.chosen !== null) await loadSnapshot(context, choice.chosen, visitor)
   const base = choice.chosen === null ? anchorZero : anchorOf(choice.chosen)
   const walState =
@@ -102,17 +105,30 @@ const keepGeneration = async (
       `the snapshot that began its generation ${newer.generation} is missing`,
     )
   }
-  for (const head of heads) {
-    if (head.generation === generation) continue
-    await completed<void>((done) => context.files.unlink(head.path, done))
-  }
-  for (const name of listSnapshots(names)) {
-    if (name.generation >= generation) continue
-    const path = within(context.directory, snapshotFileName(name))
-    await completed<void>((done) => context.files.unlink(path, done))
-  }
-  await completed<void>((done) => context.files.syncDirectory(context.directory, done))
+  const earlier = listSnapshots(names).filter((name) => name.generation < generation)
+  await removeAll(context, [
+    ...heads.filter((head) => head.generation !== generation),
+    ...earlier.map((name) => ({ path: within(context.directory, snapshotFileName(name)) })),
+  ])
   return heads.filter((head) => head.generation === generation)
+}
+
+const removeAll = async (
+  { files, directory }: StorageContext,
+  unneeded: readonly { readonly path: string }[],
+): Promise<void> => {
+  for (const { path } of unneeded) await completed<void>((done) => files.unlink(path, done))
+  await syncDirectory(files, directory)
+}
+
+/**
+ * A purge goes on from the oldest segment. Where the history was cut and the purge broke off, the
+ * oldest that are left hold only what a later one has cut away, back to before their beginning.
+ */
+const beginOf = (heads: readonly SegmentHead[]): number => {
+  const firstZxids = heads.map(({ firstZxid }) => firstZxid)
+  const lowest = firstZxids.lastIndexOf(Math.min(...firstZxids) as Zxid)
+  return Math.max(lowest, 0)
 }
 
 /** The log must continue the snapshot, or begin with txn 1. */

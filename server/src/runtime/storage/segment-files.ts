@@ -1,6 +1,6 @@
 import { completed, type Completion, type Files, type OpenFile } from './files.js'
 import { encodeSegmentHeader, nextSegmentName, type SegmentHeader, segmentName } from './segment.js'
-import { within, withFile } from './whole-file.js'
+import { syncDirectory, within, withFile } from './whole-file.js'
 
 /** The segment that records are appended to. Every completed write to it is durable. */
 export interface OpenSegment {
@@ -43,7 +43,7 @@ export const startSegment = async (
   await attempted<void>((done) => file.write(bytes, 0, done))
   await attempted<void>((done) => files.rename(temporary, path, done))
   // Never a second time, a full disk or not: it might succeed and leave the new name out.
-  await completed<void>((done) => files.syncDirectory(directory, done))
+  await syncDirectory(files, directory)
   const capacity = await attempted<number>((done) => file.size(done))
   return { segment: { header, path, file, capacity }, offset: bytes.length }
 }

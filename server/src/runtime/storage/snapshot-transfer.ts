@@ -14,7 +14,7 @@ import {
 } from './snapshot-format.js'
 import { SnapshotUnreadable, verifySnapshot } from './snapshot-reader.js'
 import type { StorageContext } from './storage-context.js'
-import { readRange, within, withFile } from './whole-file.js'
+import { readRange, syncDirectory, within, withFile } from './whole-file.js'
 
 /** What a transfer must know of the snapshots that this process has saved or loaded. */
 interface SavedSnapshots {
@@ -133,7 +133,7 @@ export class SnapshotTransfer {
     await this.#space.attempted<void>((done) =>
       files.rename(installing, within(directory, name), done),
     )
-    await completed<void>((done) => files.syncDirectory(directory, done))
+    await syncDirectory(files, directory)
   }
 
   async #giveUp(reason: string): Promise<void> {

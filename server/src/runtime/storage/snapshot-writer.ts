@@ -7,7 +7,7 @@ import {
   snapshotFileName,
 } from './snapshot-format.js'
 import { type Timers, turn } from './timers.js'
-import { within, withFile } from './whole-file.js'
+import { syncDirectory, within, withFile } from './whole-file.js'
 
 /**
  * Saves a view in slices: about 4 ms of work, one write, then the event loop has its turn.
@@ -37,7 +37,7 @@ export const writeSnapshot = async (
     return false
   }
   await completed<void>((done) => files.rename(temporary, within(directory, name), done))
-  await completed<void>((done) => files.syncDirectory(directory, done))
+  await syncDirectory(files, directory)
   return true
 }
 

@@ -1,4 +1,4 @@
-import { completed, errorCode, type Files, type OpenFile } from './files.js'
+import { completed, errorCode, type Files, isOutOfSpace, type OpenFile } from './files.js'
 
 /** A path inside a directory. The port knows no separators but this one. */
 export const within = (directory: string, name: string): string => `${directory}/${name}`
@@ -31,7 +31,21 @@ export const replaceFile = async (
     await completed<void>((done) => file.sync(done))
   })
   await completed<void>((done) => files.rename(temporary, within(directory, name), done))
-  await completed<void>((done) => files.syncDirectory(directory, done))
+  await syncDirectory(files, directory)
+}
+
+/**
+ * Its entries are durable afterwards. A failure is final, whatever it says: file systems with a
+ * journal write nothing more, so there is no use in waiting for space.
+ */
+export const syncDirectory = async (files: Files, directory: string): Promise<void> => {
+  try {
+    await completed<void>((done) => files.syncDirectory(directory, done))
+  } catch (error) {
+    if (!isOutOfSpace(error)) throw error
+    const message = `the entries of ${directory} are not durable: ${(error as Error).message}`
+    throw Object.assign(new Error(message, { cause: error }), { code: 'EIO' })
+  }
 }
 
 /** @returns null when there is no such file, or when it has more than `bytesMax` bytes */

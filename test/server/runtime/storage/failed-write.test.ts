@@ -43,7 +43,7 @@ t.test('DISK-32 a directory that cannot be synced ends the process, full or not'
       t.fail('the name of its segment is not durable'),
     )
     for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve))
-    t.match(fatal, [{ code }])
+    t.match(fatal, [{ code: 'EIO' }])
     t.strictSame(zxidsOf((await readingOf(disk)).txns), [1], code)
   }
 })
@@ -51,21 +51,30 @@ t.test('DISK-32 a directory that cannot be synced ends the process, full or not'
 t.test(
   'DISK-32 whatever a failed sync of the directory has kept, what is done is there',
   async (t) => {
-    const disk = new VirtualDisk()
-    const { storage, fatal } = await open(disk)
-    await persist(storage, { hardState: hardStateAt(1), txns: txnsAt(1, 1) })
-    let failures = 0
-    disk.fault = ({ kind, path }) =>
-      kind === 'syncDirectory' && failures++ === 0 ? diskError('EIO', path) : null
-    storage.persist(persistOf({ hardState: hardStateAt(2) }), () => t.fail('it is not durable'))
-    while (fatal.length === 0) await new Promise((resolve) => setImmediate(resolve))
-    const epochs = new Set<number | undefined>()
-    for (const choose of new Subsets(64).all()) {
-      const { hardState, txns } = await readingOf(disk.fork(choose))
-      t.strictSame(zxidsOf(txns), [1])
-      epochs.add(hardState?.currentEpoch)
+    for (const code of ['EIO', 'ENOSPC']) {
+      const disk = new VirtualDisk()
+      const { storage, fatal } = await open(disk)
+      await persist(storage, { hardState: hardStateAt(1), txns: txnsAt(1, 1) })
+      let failures = 0
+      disk.fault = ({ kind, path }) =>
+        kind === 'syncDirectory' && failures++ === 0 ? diskError(code, path) : null
+      const done = new Promise((resolve) => {
+        storage.persist(persistOf({ hardState: hardStateAt(2) }), () =>
+          resolve('it is not durable'),
+        )
+      })
+      const ended = (async () => {
+        while (fatal.length === 0) await new Promise((resolve) => setImmediate(resolve))
+      })()
+      t.equal(await Promise.race([done, ended]), undefined, code)
+      const epochs = new Set<number | undefined>()
+      for (const choose of new Subsets(64).all()) {
+        const { hardState, txns } = await readingOf(disk.fork(choose))
+        t.strictSame(zxidsOf(txns), [1])
+        epochs.add(hardState?.currentEpoch)
+      }
+      t.strictSame(epochs, new Set([1, 2]), 'the old one or the new one')
     }
-    t.strictSame(epochs, new Set([1, 2]), 'the old one or the new one')
   },
 )
 

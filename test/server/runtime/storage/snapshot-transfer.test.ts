@@ -101,7 +101,8 @@ t.test(
     )
     t.strictSame(
       disk.names('/data').filter((name) => name.endsWith('.tmp')),
-      [],
+      ['hard-state.tmp'],
+      'but for the room of the next hard state',
     )
   },
 )

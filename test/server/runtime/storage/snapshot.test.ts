@@ -307,6 +307,21 @@ t.test('DISK-19 a truncated history is purged to where the chain still reaches',
   t.equal(reading.snapshot?.zxid, 8)
 })
 
+t.test('DISK-19 a purge of a truncated history may break off anywhere', async (t) => {
+  for (let steps = 1, isOver = false; !isOver; steps++) {
+    const { disk, storage } = await started(3)
+    for (const txn of txnsAt(4, 12, 1, 900)) await persist(storage, { txns: [txn] })
+    await persist(storage, { truncateAfter: 5, txns: txnsAt(6, 8, 2), commit: 8 })
+    await saveSnapshot(storage, viewAt(6, { epoch: 2 }))
+    await saveSnapshot(storage, viewAt(7, { epoch: 2 }))
+    const dead = disk.dieAt(steps).then(() => false)
+    const saved = saveSnapshot(storage, viewAt(8, { epoch: 2 })).then(() => true)
+    isOver = await Promise.race([saved, dead])
+    const { last } = await readingOf(disk.powerLoss(() => 0))
+    t.strictSame(last, { epoch: 2, zxid: 8 }, `after ${steps} steps`)
+  }
+})
+
 t.test('DISK-20 a snapshot of a later generation replaces the whole history', async (t) => {
   const { disk, storage } = await started(6)
   await saveSnapshot(storage, viewAt(5))
