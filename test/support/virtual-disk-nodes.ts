@@ -149,10 +149,12 @@ export class VirtualDirectory {
     this.#change({ remove: from, set: to, node: this.#entries.get(from) ?? null })
   }
 
-  sync(): void {
-    if (this.#isStopped) return
+  /** @returns false when its file system has stopped */
+  sync(): boolean {
+    if (this.#isStopped) return false
     for (const change of this.#unsynced) apply(this.#durable, change)
     this.#unsynced = []
+    return true
   }
 
   /**

@@ -194,7 +194,7 @@ export class VirtualDisk implements Files {
       plain('syncDirectory', path),
       done,
       () => {
-        if (!this.#isDead) this.#directory(path).sync()
+        if (!this.#isDead && !this.#directory(path).sync()) throw diskError('EROFS', path)
       },
       () => this.#directory(path).stop(),
     )
