@@ -1,6 +1,7 @@
 import { type Schema, ShapeError } from '@conclave/protocol'
 import { pack, unpack } from '@conclave/protocol/codec'
 import { type Txn, txnSchema } from '@conclave/protocol/peer'
+import { passingBytes } from '../core/owned-bytes.js'
 import type { TxnPacker } from '../core/txn-packer.js'
 
 /**
@@ -37,8 +38,10 @@ export const encodedTxn: Schema<Txn> = {
 }
 
 const remember = (txn: Txn, bytes: Uint8Array): void => {
+  if (bytes.length > rememberedBytesMax) return
   // A view of something large would keep all of it.
-  if (bytes.buffer.byteLength <= rememberedBytesMax) recent[txn.zxid % slots] = { txn, bytes }
+  const isOfLarge = bytes.buffer.byteLength > rememberedBytesMax
+  recent[txn.zxid % slots] = { txn, bytes: isOfLarge ? passingBytes(bytes) : bytes }
 }
 
 /** As many as may be on their way to the disk or to a learner; others are encoded again. */

@@ -19,7 +19,7 @@ import {
 } from '@conclave/protocol'
 import { assertNever } from '../assert.js'
 import type { Change } from '@conclave/protocol/peer'
-import { ownedBytes } from '../owned-bytes.js'
+import { passingBytes } from '../owned-bytes.js'
 import { copyOf, type Znode } from '../tree/znode.js'
 import type { Outstanding } from './outstanding.js'
 import type { PlainOp } from './validate.js'
@@ -211,7 +211,7 @@ const judgeLoad = (znodes: Outstanding, owner: SessionId): Failure | null => {
 
 /** Empty data is stored as none, so that both read alike. */
 const storedData = (data: Uint8Array | null): Uint8Array | null =>
-  data === null || data.length === 0 ? null : ownedBytes(data)
+  data === null || data.length === 0 ? null : passingBytes(data)
 
 const judgeVersion = (expected: number, actual: number): Failure | null =>
   expected === -1 || expected === actual

@@ -95,7 +95,7 @@ export class SessionTable {
     this.#acknowledge(entry, ackedXid)
     entry.state.results.add(result)
     this.#liveResultBytes += result.bytes
-    entry.state = { ...entry.state, lastXid: result.xid }
+    entry.state.lastXid = result.xid
     this.#count(entry)
   }
 
@@ -214,7 +214,7 @@ export class SessionTable {
     this.#liveResultBytes -= results.bytes
     results.prune(acked)
     this.#liveResultBytes += results.bytes
-    entry.state = { ...entry.state, ackedXid: acked }
+    entry.state.ackedXid = acked
   }
 
   #count(entry: Entry<Session>): void {
@@ -225,7 +225,7 @@ export class SessionTable {
 }
 
 class Entry<State extends Session | Tombstone> {
-  state: State
+  readonly state: { -readonly [K in keyof State]: State[K] }
   readonly bornAt: Zxid
   snapshotMark = 0
   fingerprint: Fingerprint

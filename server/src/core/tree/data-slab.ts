@@ -1,5 +1,5 @@
 import { ownedBytes } from '../owned-bytes.js'
-import { indexes, things } from './columns.js'
+import { things, words } from './columns.js'
 import { SizeClass } from './size-class.js'
 
 /**
@@ -9,8 +9,8 @@ import { SizeClass } from './size-class.js'
  * writes over; what is large is never written to, a change replaces it.
  */
 export class DataSlab {
-  readonly #lengths = indexes()
-  readonly #slots = indexes()
+  readonly #lengths = words()
+  readonly #slots = words()
   readonly #large = things<Uint8Array>()
   readonly #classes = slotSizes.map((bytes) => new SizeClass(bytes))
 

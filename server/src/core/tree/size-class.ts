@@ -1,3 +1,5 @@
+import { passingBytes } from '../owned-bytes.js'
+
 /**
  * Slots of one size, in pages. They are kept dense: the slot that is given back is filled with the
  * last one. So the pages in use are as many as the data needs, whatever was deleted where, and
@@ -51,9 +53,10 @@ export class SizeClass {
     this.#room(slot).set(bytes)
   }
 
-  /** @returns a copy */
+  /** @returns a copy, to be forgotten soon */
   read(slot: number, length: number): Uint8Array {
-    return this.#room(slot).slice(0, length)
+    const start = this.startOf(slot)
+    return passingBytes(this.pageOf(slot).subarray(start, start + length))
   }
 
   /** The page that a slot lies in, for who reads it before the next change. */

@@ -2,7 +2,7 @@ import { type Acl, type SessionId, type ZnodeKind, znodeKinds, type Zxid } from 
 import { Fingerprint, type Lanes } from '../fingerprint.js'
 import type { Freezable } from '../frozen-table.js'
 import { ChildList } from './child-list.js'
-import { bytes, type Column, indexes, numbers, things, words } from './columns.js'
+import { type Column, numbers, things, words } from './columns.js'
 import { DataSlab } from './data-slab.js'
 import { PathIndex } from './path-index.js'
 import { type LiveZnode, type ZnodeEntry, znodeEntry } from './znode.js'
@@ -13,10 +13,12 @@ import { type LiveZnode, type ZnodeEntry, znodeEntry } from './znode.js'
  */
 export class ZnodeStore implements Freezable<number, ZnodeEntry> {
   readonly columns: ZnodeColumns = newColumns()
+  /** In the order in which a fingerprint takes them. */
+  readonly #numbers: readonly Column<number>[] = numberFields.map((field) => this.columns[field])
   /** No row from here on was ever used. */
   #end = 0
   /** A chain through the free rows. Each link is a row plus 1, 0 ends it. */
-  readonly #nextFree = indexes()
+  readonly #nextFree = words()
   #firstFree = 0
 
   get size(): number {
@@ -95,7 +97,7 @@ export class ZnodeStore implements Freezable<number, ZnodeEntry> {
       .number(columns.dataLaneA.get(row))
       .number(columns.dataLaneB.get(row))
       .text(kindAt(columns, row))
-    for (const field of numberFields) print.number(columns[field].get(row))
+    for (const column of this.#numbers) print.number(column.get(row))
     print.number(columns.children.get(row)?.size ?? 0)
     for (const entry of columns.acl.get(row) ?? []) {
       print.text(entry.scheme).text(entry.id).number(entry.permissions)
@@ -141,7 +143,7 @@ const newColumns = () => ({
   data: new DataSlab(),
   acl: things<Acl>(),
   /** Its place among the kinds plus 1; 0: the row is free. */
-  kind: bytes(),
+  kind: words(),
   czxid: numbers<Zxid>(),
   mzxid: numbers<Zxid>(),
   pzxid: numbers<Zxid>(),
@@ -159,11 +161,10 @@ const newColumns = () => ({
   dataLaneB: words(),
   laneA: words(),
   laneB: words(),
-  snapshotMark: indexes(),
+  snapshotMark: words(),
 })
 type ZnodeColumns = Readonly<ReturnType<typeof newColumns>>
 
-/** In the order in which a fingerprint takes them. */
 const numberFields = [
   ...(['czxid', 'mzxid', 'pzxid', 'ctime', 'mtime', 'version', 'aversion'] as const),
   ...(['ephemeralOwner', 'ttlMs', 'ordinal', 'childrenCreated'] as const),

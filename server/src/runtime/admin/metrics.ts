@@ -1,5 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import { type ClientFrame, isWrite, limits, type ServerFrame } from '@conclave/protocol'
+import { type ClientFrame, Fifo, isWrite, limits, type ServerFrame } from '@conclave/protocol'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { RoleName, Trace } from '../../core/effect.js'
 import type { ConnectionId } from '../../core/input.js'
@@ -12,8 +12,10 @@ import type { ServerState } from './server-state.js'
 export class Metrics {
   readonly #registry = new Registry()
   readonly #loopDelay: IntervalHistogram = monitorEventLoopDelay({ resolution: 10 })
-  readonly #pending = new Map<ConnectionId, Map<number, Pending>>()
-  readonly #answered = new Map<string, { inc(): void }>()
+  /** Of each connection, in the order of arrival, which is that of the answers. */
+  readonly #pending = new Map<ConnectionId, Fifo<Pending>>()
+  /** Since the last scrape, by op and outcome: the registry is told then, not for each answer. */
+  readonly #answered = new Map<string, Answered>()
   readonly #requests: Counter<'op' | 'outcome'>
   readonly #writes: Histogram
   readonly #persists: Histogram
@@ -96,14 +98,15 @@ export class Metrics {
 
   received(connection: ConnectionId, frame: ClientFrame): void {
     if (frame.frame !== 'request') return
-    const pending = this.#pending.get(connection) ?? new Map<number, Pending>()
+    let pending = this.#pending.get(connection)
+    if (pending === undefined) {
+      pending = new Fifo()
+      this.#pending.set(connection, pending)
+    }
     // What a client has in flight beyond its bound is not counted.
-    if (pending.size >= limits.requestsPerSessionMax) return
-    pending.set(frame.xid, {
-      op: frame.op.op,
-      startMs: isWrite(frame.op) ? performance.now() : null,
-    })
-    this.#pending.set(connection, pending)
+    if (pending.length >= limits.requestsPerSessionMax) return
+    const { xid, op } = frame
+    pending.push({ xid, op: op.op, startMs: isWrite(op) ? performance.now() : null })
   }
 
   sent(connection: ConnectionId, frames: readonly ServerFrame[]): void {
@@ -111,9 +114,8 @@ export class Metrics {
     if (pending === undefined) return
     for (const frame of frames) {
       if (frame.frame !== 'reply') continue
-      const request = pending.get(frame.xid)
-      if (request === undefined) continue
-      pending.delete(frame.xid)
+      const request = takeRequest(pending, frame.xid)
+      if (request === null) continue
       this.#count(request.op, frame.failure?.code ?? 'ok')
       if (request.startMs !== null) this.#writes.observe(secondsSince(request.startMs))
     }
@@ -140,15 +142,18 @@ export class Metrics {
   }
 
   #count(op: string, outcome: string): void {
-    const key = `${op} ${outcome}`
+    const key = outcome === 'ok' ? op : `${op} ${outcome}`
     const known = this.#answered.get(key)
-    const counter = known ?? this.#requests.labels(op, outcome)
-    if (known === undefined) this.#answered.set(key, counter)
-    counter.inc()
+    if (known === undefined) this.#answered.set(key, { op, outcome, count: 1 })
+    else known.count += 1
   }
 
   async #measure(): Promise<void> {
     const now = await this.#state()
+    for (const { op, outcome, count } of this.#answered.values()) {
+      this.#requests.inc({ op, outcome }, count)
+    }
+    this.#answered.clear()
     for (const { gauge, of } of this.#gauges) gauge.set(of(now))
     for (const name of roles) this.#role.set({ role: name }, now.role === name ? 1 : 0)
     const delay = this.#loopDelay
@@ -159,10 +164,26 @@ export class Metrics {
   }
 }
 
+interface Answered {
+  readonly op: string
+  readonly outcome: string
+  count: number
+}
+
 interface Pending {
+  readonly xid: number
   readonly op: string
   /** Null for a read. */
   readonly startMs: number | null
+}
+
+/** Of those before it, nothing is sent. @returns null when it was not counted */
+const takeRequest = (pending: Fifo<Pending>, xid: number): Pending | null => {
+  let index = 0
+  while (index < pending.length && pending.at(index)?.xid !== xid) index += 1
+  if (index === pending.length) return null
+  for (let i = 0; i < index; i++) pending.shift()
+  return pending.shift() ?? null
 }
 
 const secondsSince = (startMs: number): number => (performance.now() - startMs) / 1_000

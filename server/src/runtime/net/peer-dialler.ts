@@ -3,6 +3,12 @@ import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { peerSocketOptions } from './peer-listener.js'
 
+/**
+ * Masks protect intermediaries from what scripts in browsers send (RFC 6455, 10.3). Between two
+ * servers they would cost each byte a turn of a loop at both ends.
+ */
+const noMask = (mask: Buffer): void => void mask.fill(0)
+
 export interface PeerAddress {
   readonly host: string
   readonly peerPort: number
@@ -50,6 +56,7 @@ export class PeerDialler {
       ...peerSocketOptions,
       handshakeTimeout: limits.peerHandshakeMs,
       followRedirects: false,
+      generateMask: noMask,
     })
     this.#socket = socket
     socket.on('upgrade', (response) => {
