@@ -1,3 +1,8 @@
+import { arrayCodec, type ShapeField } from './array-shape.js'
+import { kindOf, notAnArray, ShapeError } from './shape-error.js'
+
+export { ShapeError } from './shape-error.js'
+
 /**
  * A schema turns a decoded MessagePack value into a typed one, refusing everything else, and back.
  * Objects travel as positional arrays in the order of their fields; there are no maps on the wire.
@@ -12,11 +17,6 @@ export interface Schema<T> {
 const asIs = (value: unknown): unknown => value
 
 export type Infer<S> = S extends Schema<infer T> ? T : never
-
-/** The bytes were MessagePack but not what the protocol says: the connection is to be closed. */
-export class ShapeError extends Error {
-  override readonly name = 'ShapeError'
-}
 
 export type Fields = Readonly<Record<string, Schema<never> | Schema<unknown>>>
 export type FieldTypes<F> = { readonly [K in keyof F]: Infer<F[K]> }
@@ -110,7 +110,8 @@ export const oneOf = <T extends string>(...allowed: readonly T[]): Schema<T> => 
 
 export const list = <T>(item: Schema<T>, max: number): Schema<readonly T[]> => ({
   decode(value, at) {
-    const array = arrayOf(value, at)
+    if (!Array.isArray(value)) throw notAnArray(value, at)
+    const array: readonly unknown[] = value
     if (array.length > max) throw new ShapeError(`${at}: more than ${max} items`)
     const decoded: T[] = []
     for (const element of array) decoded.push(item.decode(element, at))
@@ -120,21 +121,8 @@ export const list = <T>(item: Schema<T>, max: number): Schema<readonly T[]> => (
 })
 
 /** An object that travels as the array of its fields, in the order they are written here. */
-export const record = <F extends Fields>(fields: F): Schema<FieldTypes<F>> => {
-  const compiled = compiledFields(fields)
-  const blank = blankOf(fields)
-  return {
-    decode(value, at) {
-      const array = arrayOf(value, at)
-      checkArity(array, compiled.length, at)
-      const object = { ...blank }
-      let position = 0
-      for (const { name, schema } of compiled) object[name] = schema.decode(array[position++], name)
-      return object as FieldTypes<F>
-    },
-    encode: (value) => arrayOfFields(value as Record<string, unknown>, compiled),
-  }
-}
+export const record = <F extends Fields>(fields: F): Schema<FieldTypes<F>> =>
+  arrayCodec({ fields: shapeFields(fields), variant: null }) as Schema<FieldTypes<F>>
 
 export interface Variant<F extends Fields = Fields> {
   readonly tag: number
@@ -153,39 +141,29 @@ export const variants = <Key extends string, V extends Readonly<Record<string, V
   key: Key,
   table: V,
 ): Schema<VariantTypes<Key, V>> => {
-  const byTag = new Map<unknown, CompiledVariant>()
-  const byName = new Map<unknown, CompiledVariant>()
+  const byTag = new Map<unknown, Schema<object>>()
+  const byName = new Map<unknown, Schema<object>>()
   for (const [name, { tag, fields }] of Object.entries(table)) {
     if (byTag.has(tag)) throw new Error(`two variants of ${key} have the number ${tag}`)
-    const compiled = {
-      name,
-      tag,
-      fields: compiledFields(fields, `${name}.`),
-      blank: blankOf(fields, { [key]: name }),
-      constant: Object.keys(fields).length === 0 ? Object.freeze({ [key]: name }) : null,
-    }
-    byTag.set(tag, compiled)
-    byName.set(name, compiled)
+    const codec = arrayCodec({
+      fields: shapeFields(fields, `${name}.`),
+      variant: { key, name, tag },
+    })
+    byTag.set(tag, codec)
+    byName.set(name, codec)
   }
   return {
     decode(value, at) {
-      const array = arrayOf(value, at)
-      const variant = byTag.get(array[0])
-      if (variant === undefined) throw new ShapeError(`${at}: unknown ${key} ${kindOf(array[0])}`)
-      checkArity(array, variant.fields.length + 1, variant.name)
-      if (variant.constant !== null) return variant.constant as VariantTypes<Key, V>
-      const object = { ...variant.blank }
-      let position = 1
-      for (const field of variant.fields) {
-        object[field.name] = field.schema.decode(array[position++], field.path)
-      }
-      return object as VariantTypes<Key, V>
+      if (!Array.isArray(value)) throw notAnArray(value, at)
+      const variant = byTag.get(value[0])
+      if (variant === undefined) throw new ShapeError(`${at}: unknown ${key} ${kindOf(value[0])}`)
+      return variant.decode(value, at) as VariantTypes<Key, V>
     },
     encode(value) {
-      const object = value as Record<string, unknown>
-      const variant = byName.get(object[key])
-      if (variant === undefined) throw new Error(`unknown ${key} ${String(object[key])}`)
-      return arrayOfFields(object, variant.fields, variant.tag)
+      const name = (value as Record<string, unknown>)[key]
+      const variant = byName.get(name)
+      if (variant === undefined) throw new Error(`unknown ${key} ${String(name)}`)
+      return variant.encode(value)
     },
   }
 }
@@ -196,70 +174,7 @@ export const anything: Schema<unknown> = {
   encode: asIs,
 }
 
-interface CompiledVariant {
-  readonly name: string
-  readonly tag: number
-  readonly fields: readonly CompiledField[]
-  readonly blank: Readonly<Record<string, unknown>>
-  /** One for all, of a variant that has no fields. */
-  readonly constant: object | null
-}
-
-interface CompiledField {
-  readonly name: string
-  /** What an error calls it. */
-  readonly path: string
-  readonly schema: Schema<unknown>
-  /** It travels as it is. */
-  readonly isPlain: boolean
-}
-
-const compiledFields = (fields: Fields, prefix = ''): readonly CompiledField[] =>
+const shapeFields = (fields: Fields, prefix = ''): readonly ShapeField[] =>
   (Object.entries(fields) as [string, Schema<unknown>][]).map(([name, schema]) => {
-    return { name, path: `${prefix}${name}`, schema, isPlain: schema.encode === asIs }
+    return { name, path: `${prefix}${name}`, isPlain: schema.encode === asIs, schema }
   })
-
-/**
- * What a decoded object is a copy of: all its fields, in order, each null. An object to which
- * fields are added one by one takes half as much memory again, and twice the time; V8 gives one
- * that comes from JSON just the room it needs, and its copies too.
- */
-const blankOf = (fields: Fields, first: object = {}): Readonly<Record<string, unknown>> => {
-  const nulls = Object.fromEntries(Object.keys(fields).map((name) => [name, null]))
-  return JSON.parse(JSON.stringify({ ...first, ...nulls })) as Record<string, unknown>
-}
-
-const arrayOfFields = (
-  object: Readonly<Record<string, unknown>>,
-  fields: readonly CompiledField[],
-  tag: number | null = null,
-): readonly unknown[] => {
-  let at = tag === null ? 0 : 1
-  // Made at its length: an array that grows is allocated several times.
-  const array = Array<unknown>(at + fields.length)
-  if (tag !== null) array[0] = tag
-  for (const { name, schema, isPlain } of fields) {
-    const value = object[name]
-    array[at++] = isPlain ? value : schema.encode(value)
-  }
-  return array
-}
-
-const arrayOf = (value: unknown, at: string): readonly unknown[] => {
-  if (!Array.isArray(value)) throw new ShapeError(`${at}: expected an array, got ${kindOf(value)}`)
-  return value
-}
-
-const checkArity = (array: readonly unknown[], arity: number, at: string): void => {
-  if (array.length !== arity) {
-    throw new ShapeError(`${at}: expected ${arity} elements, got ${array.length}`)
-  }
-}
-
-const kindOf = (value: unknown): string => {
-  if (value === null || value === undefined) return 'nil'
-  if (typeof value === 'number') return String(value)
-  if (Array.isArray(value)) return 'an array'
-  if (value instanceof Uint8Array) return 'bytes'
-  return `a ${typeof value}`
-}

@@ -25,23 +25,23 @@ export const mutations: readonly Mutation[] = [
   },
   {
     rule: 'WIRE-2',
-    file: 'protocol/src/schema.ts',
-    before: 'const value = object[name]',
-    after: 'const value = object[name] ?? 0',
+    file: 'protocol/src/array-shape.ts',
+    before: 'const value = `object[${quoted(name)}]`',
+    after: 'const value = `(object[${quoted(name)}] ?? 0)`',
     test: 'test/dist/protocol/frames.test.js',
   },
   {
     rule: 'WIRE-4',
-    file: 'protocol/src/schema.ts',
-    before: 'if (array.length !== arity) {',
-    after: 'if (array.length < arity) {',
+    file: 'protocol/src/array-shape.ts',
+    before: 'if (array.length !== ${',
+    after: 'if (array.length < ${',
     test: 'test/dist/protocol/frames.test.js',
   },
   {
     rule: 'WIRE-4',
-    file: 'protocol/src/schema.ts',
-    before: 'if (array.length !== arity) {',
-    after: 'if (array.length > arity) {',
+    file: 'protocol/src/array-shape.ts',
+    before: 'if (array.length !== ${',
+    after: 'if (array.length > ${',
     test: 'test/dist/protocol/frames.test.js',
   },
   {
@@ -174,8 +174,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'WIRE-17',
     file: 'protocol/src/codec/msgpack.ts',
-    before: 'if (around.length >= limits.nestingMax) {',
-    after: 'if (around.length > limits.nestingMax) {',
+    before: 'if (depth >= limits.nestingMax) {',
+    after: 'if (depth > limits.nestingMax) {',
     test: 'test/dist/protocol/msgpack.test.js',
   },
   {
@@ -191,5 +191,12 @@ export const mutations: readonly Mutation[] = [
     before: 'return fault === null ? null : bad(fault)',
     after: "return fault === null || path === '' ? null : bad(fault)",
     test: 'test/dist/server/core/session/bad-input.test.js',
+  },
+  {
+    rule: 'WIRE-20',
+    file: 'protocol/src/array-shape.ts',
+    before: 'if (array.length !== arity) throw',
+    after: 'if (array.length < arity) throw',
+    test: 'test/dist/protocol/no-code.test.js',
   },
 ]

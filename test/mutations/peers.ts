@@ -160,8 +160,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ADMIN-5',
     file: metrics,
-    before: 'op: frame.op.op,',
-    after: 'op: JSON.stringify(frame.op),',
+    before: 'op: op.op,',
+    after: 'op: JSON.stringify(op),',
     test: ofAdmin,
   },
   {

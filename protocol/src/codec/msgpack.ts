@@ -39,14 +39,14 @@ export const unpack = (bytes: Uint8Array): unknown => {
 const faultOf = (bytes: Uint8Array): string | null => {
   const end = bytes.length
   let at = 0
-  /** How many values are still to come in the innermost array, and in those around it. */
+  /** How many values are still to come in the innermost array; in those around it see below. */
   let left = 1
-  const around: number[] = []
+  let depth = 0
   for (;;) {
     while (left === 0) {
-      const outer = around.pop()
-      if (outer === undefined) return at === end ? null : 'more than one value'
-      left = outer
+      if (depth === 0) return at === end ? null : 'more than one value'
+      depth -= 1
+      left = around[depth] as number
     }
     left -= 1
     if (at >= end) return 'it ends too early'
@@ -65,14 +65,18 @@ const faultOf = (bytes: Uint8Array): string | null => {
       at += length
     } else if (length > end - at) {
       return 'it ends too early'
-    } else if (around.length >= limits.nestingMax) {
+    } else if (depth >= limits.nestingMax) {
       return `arrays are nested more than ${limits.nestingMax} deep`
     } else {
-      around.push(left)
+      around[depth] = left
+      depth += 1
       left = length
     }
   }
 }
+
+/** Made once: there are more looks than anything else. */
+const around = new Float64Array(limits.nestingMax)
 
 const isBanned = (token: number): boolean =>
   token < 0x90 ||
