@@ -78,6 +78,8 @@ export const limits = Object.freeze({
   tombstoneAgeMsMax: 3_600_000,
 
   requestsPerSessionMax: 1_000,
+  /** Writes that a server has handed to its leader and not answered; the others wait in queues. */
+  writesInFlightMax: 1_024,
   requestBytesPerServerMax: 67_108_864,
   /** A connection whose writes are held for missing acknowledgements and that has more queued than
    * this is closed; a client that keeps to the protocol has less in flight. */

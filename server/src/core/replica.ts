@@ -147,6 +147,7 @@ export class Replica {
       this.#attaching.resume(connection)
       this.#serving.pump(connection)
     }
+    if (this.#shutdownMs === null) this.#serving.renew()
     this.#leaders.beforeDrain()
     const outward = this.#zab.drain()
     this.#watching.replay()
@@ -380,7 +381,9 @@ export class Replica {
 
   #hasMore(): boolean {
     const isBehind = this.#leaders.hasOutput || this.#zab.hasOutput
-    return isBehind || this.#connections.hasOutput || this.#watching.isReplaying
+    const { hasOutput, writes } = this.#connections
+    const isStarting = writes.isOpen && this.#shutdownMs === null
+    return isBehind || hasOutput || isStarting || this.#watching.isReplaying
   }
 
   #beginSnapshot(): void {

@@ -38,6 +38,8 @@ export class Connection {
   /** Of those: the writes, and the others, which are answered when they reach the head. */
   startedWrites = 0
   startedReads = 0
+  /** The writes that the window of the server has counted last. */
+  countedWrites = 0
   /** Of the reads: those that may have to wait for another turn. */
   startedHeavyReads = 0
   #startedAuths = 0

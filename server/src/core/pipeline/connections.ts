@@ -10,9 +10,12 @@ import type { Effect } from '../effect.js'
 import type { ConnectionId } from '../input.js'
 import { Connection } from './connection.js'
 import type { Audience } from './watching.js'
+import { WriteWindow } from './write-window.js'
 
 /** The client connections of this server, and all that goes out to them. */
 export class Connections implements Audience {
+  /** What all of them have on its way to the leader. */
+  readonly writes = new WriteWindow()
   readonly #byId = new Map<ConnectionId, Connection>()
   readonly #bySession = new Map<SessionId, Connection>()
   /** Those that have something to send or do in the coming drain. */
@@ -93,6 +96,7 @@ export class Connections implements Audience {
     this.#send(connection, { frame: 'closing', reason }, 64)
     this.#leaveSession(connection)
     connection.phase = { phase: 'closed' }
+    this.writes.settle(connection)
     this.#flush(connection)
     this.#effects.push({ effect: 'closeClient', connection: connection.id, reason })
   }
@@ -100,6 +104,7 @@ export class Connections implements Audience {
   lost(connection: Connection): void {
     this.#leaveSession(connection)
     connection.phase = { phase: 'closed' }
+    this.writes.settle(connection)
     this.#byId.delete(connection.id)
     this.#active.delete(connection)
     this.#blocked.delete(connection)

@@ -146,7 +146,13 @@ export class Serving {
     if (this.#connections.learns(connection)) this.#restart(connection)
     this.#startPings(connection)
     this.#goThrough(connection)
+    this.#connections.writes.settle(connection)
     this.#pumping.delete(connection)
+  }
+
+  /** Those go on whose writes had to wait, as far as there is room. */
+  renew(): void {
+    this.#connections.writes.renew((connection) => this.pump(connection))
   }
 
   /** It has its session, and tells a new leader so before it asks for anything. */
@@ -201,8 +207,13 @@ export class Serving {
     const refusal = validate(request.frame.op)
     if (refusal !== null) request.answer = refusalOf(refusal)
     if (request.answer !== null) return true
-    if (request.kind === 'write') return this.#leader !== null && connection.mayWrite
+    if (request.kind === 'write') return this.#mayWrite(connection)
     return request.kind !== 'linearizable' || this.#leader !== null
+  }
+
+  #mayWrite(connection: Connection): boolean {
+    if (this.#leader === null || !connection.mayWrite) return false
+    return this.#connections.writes.admits(connection)
   }
 
   #start(connection: Connection, request: Request): void {
