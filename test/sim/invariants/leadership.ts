@@ -4,9 +4,14 @@ import type { Ledger } from '../ledger.js'
 import { Violation } from '../violation.js'
 import type { Invariant, Sight } from './invariant.js'
 
-/** Z4, Z7: an epoch has one leader, who holds all that was ever committed; epochs never fall. */
+/**
+ * Z4, Z7: an epoch has one leader, who holds all that was committed in epochs before it; epochs
+ * never fall.
+ */
 export class Leadership implements Invariant {
   readonly #leaders = new Map<Epoch, ServerId>()
+  /** How much was committed when the epoch was established. */
+  readonly #committedAt = new Map<Epoch, number>()
   readonly #hardStates = new Map<ServerId, HardState>()
 
   check(sight: Sight, ledger: Ledger): void {
@@ -22,8 +27,9 @@ export class Leadership implements Invariant {
       throw new Violation('Z7', `epoch ${epoch} is led by ${other} and by ${server}`)
     }
     this.#leaders.set(epoch, server)
+    this.#committedAt.set(epoch, ledger.committed.length)
     const log = ledger.log(server)
-    for (let zxid = ledger.committed.length; zxid > 0; zxid--) {
+    for (let zxid = this.#committedBefore(epoch); zxid > 0; zxid--) {
       const txn = log.get(zxid as Zxid)
       // Before what the log still holds there is a snapshot, whose digest is checked.
       if (txn === undefined && zxid < log.durableZxid) return
@@ -31,6 +37,15 @@ export class Leadership implements Invariant {
         throw new Violation('Z4', `server ${server} leads epoch ${epoch} without ${zxid}`)
       }
     }
+  }
+
+  /**
+   * Who stood still while it was elected may find the acknowledgements of a quorum after a later
+   * epoch was established: what that has committed since is not for the earlier leader to hold.
+   */
+  #committedBefore(epoch: Epoch): number {
+    const later = [...this.#committedAt].filter(([other]) => other >= epoch)
+    return Math.min(...later.map(([, committed]) => committed))
   }
 
   #hardState(server: ServerId, now: HardState): void {
