@@ -9,8 +9,9 @@ import type { TxnPacker } from '../core/txn-packer.js'
  * for one learner, or came from the leader, is remembered for the other learner and for the log.
  */
 export const encodeTxn = (txn: Txn): Uint8Array => {
-  const slot = recent[txn.zxid % slots]
-  if (slot?.txn === txn) return slot.bytes
+  const known =
+    knownBytes(short[txn.zxid % shortSlots], txn) ?? knownBytes(long[txn.zxid % longSlots], txn)
+  if (known !== null) return known
   const bytes = pack(txnSchema.encode(txn))
   remember(txn, bytes)
   return bytes
@@ -38,13 +39,32 @@ export const encodedTxn: Schema<Txn> = {
 }
 
 const remember = (txn: Txn, bytes: Uint8Array): void => {
-  if (bytes.length > rememberedBytesMax) return
+  if (bytes.length > longBytesMax) return
   // A view of something large would keep all of it.
-  const isOfLarge = bytes.buffer.byteLength > rememberedBytesMax
-  recent[txn.zxid % slots] = { txn, bytes: isOfLarge ? passingBytes(bytes) : bytes }
+  const known = {
+    txn,
+    bytes: bytes.buffer.byteLength > viewedBytesMax ? passingBytes(bytes) : bytes,
+  }
+  if (bytes.length > shortBytesMax) long[txn.zxid % longSlots] = known
+  else short[txn.zxid % shortSlots] = known
 }
 
-/** As many as may be on their way to the disk or to a learner; others are encoded again. */
-const slots = 1_024
-const rememberedBytesMax = 65_536
-const recent: ({ readonly txn: Txn; readonly bytes: Uint8Array } | undefined)[] = Array(slots)
+interface Known {
+  readonly txn: Txn
+  readonly bytes: Uint8Array
+}
+
+const knownBytes = (known: Known | undefined, txn: Txn): Uint8Array | null =>
+  known?.txn === txn ? known.bytes : null
+
+/**
+ * As many as may be on their way to the disk or to a learner, and a few that are long, whose objects
+ * are several times as large as their bytes; others are encoded again.
+ */
+const shortSlots = 1_024
+const shortBytesMax = 4_096
+const short: (Known | undefined)[] = Array(shortSlots)
+const longSlots = 8
+const longBytesMax = 1_048_576
+const long: (Known | undefined)[] = Array(longSlots)
+const viewedBytesMax = 65_536

@@ -162,15 +162,14 @@ const prepareSetData = (judgement: Judgement, op: OpArguments<'setData'>): Chang
   if (!allows(znode.acl, 'write', identities)) return noAuth('write', op.path)
   const badVersion = judgeVersion(op.version, znode.version)
   if (badVersion !== null) return badVersion
+  const { path } = op
   const data = storedData(op.data)
-  const version = znode.version + 1
-  const staged = copyOf(znode)
-  staged.data = data
-  staged.version = version
+  const staged = copyOf(znode, { path, data })
+  staged.version += 1
   staged.mzxid = zxid
   staged.mtime = timeMs
-  znodes.stage(op.path, znode, staged)
-  const { path, acl, czxid, ephemeralOwner } = znode
+  znodes.stage(path, znode, staged)
+  const { acl, version, czxid, ephemeralOwner } = staged
   return { change: 'setData', path, data, acl, version, czxid, ephemeralOwner }
 }
 

@@ -153,38 +153,35 @@ export class ReplicatedState {
   }
 
   #write(txn: Txn, body: TxnBodyOf<'write'>): WriteResult | null {
-    const { changes } = body
+    const { changes, answer: form } = body
     const results = this.#change(txn, changes)
     if (txn.sessionId === 0) return null
-    switch (body.answer.answer) {
+    switch (form.answer) {
       case 'single': {
         const [change, result] = [changes[0], results[0]]
         assert(change !== undefined && result !== undefined, 'a single write has one change')
         return answer(txn, singleResult(change, result))
       }
-      case 'multi': {
-        const { branch } = body.answer
-        return answer(txn, encodeResult('multi', { branch, results }))
-      }
+      case 'multi':
+        return answer(txn, encodeResult('multi', { branch: form.branch, results }))
       case 'deleteRecursive': {
-        const { done } = body.answer
-        const result = { deleted: changes.length, done }
+        const result = { deleted: changes.length, done: form.done }
         return answer(txn, encodeResult('deleteRecursive', result))
       }
       default:
-        return assertNever(body.answer)
+        return assertNever(form)
     }
   }
 
   /** @returns for each change what the client learns of it, as it is right after that change */
   #change(txn: Txn, changes: readonly Change[]): ChangeResult[] {
-    const results = changes.map((change) => {
+    const results: ChangeResult[] = []
+    for (const change of changes) {
       const znode = this.tree.apply(change, txn)
-      return {
-        path: change.change === 'create' ? change.path : null,
-        stat: txn.sessionId === 0 || znode === null ? null : statOf(znode),
-      }
-    })
+      const path = change.change === 'create' ? change.path : null
+      const stat = txn.sessionId === 0 || znode === null ? null : statOf(znode)
+      results.push({ path, stat })
+    }
     this.tree.applied()
     return results
   }

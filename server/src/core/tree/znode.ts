@@ -17,10 +17,16 @@ export interface LiveZnode extends Znode {
   readonly dataLength: number
 }
 
-/** What outlives the next change, and may itself be changed. */
-export const copyOf = (znode: Znode): { -readonly [K in keyof Znode]: Znode[K] } => ({
-  path: znode.path,
-  data: znode.data,
+/**
+ * What outlives the next change, and may itself be changed.
+ * @param known what need not be read of the znode
+ */
+export const copyOf = (
+  znode: Znode,
+  { path = znode.path, data = znode.data }: Partial<Pick<Znode, 'path' | 'data'>> = {},
+): { -readonly [K in keyof Znode]: Znode[K] } => ({
+  path,
+  data,
   acl: znode.acl,
   kind: znode.kind,
   czxid: znode.czxid,
