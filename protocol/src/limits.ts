@@ -12,7 +12,7 @@ export const limits = Object.freeze({
   frameBytesMax: 1_048_576 + 65_536,
   framesPerMessageMax: 4_096,
   /** What a server acts on in a turn, but for messages that are small; one at least. */
-  messageBytesPerTurnMax: 65_536,
+  messageBytesPerTurnMax: 32_768,
   messageBytesSmall: 512,
   /** How deep the arrays of a message may be nested; what is well-formed stays far below. */
   nestingMax: 32,
@@ -94,7 +94,7 @@ export const limits = Object.freeze({
   /** Znodes and txns that the requests of one turn look at before others have to wait. */
   looksPerTurnMax: 2_000,
   /** Of committed txns, each of which counts as one more. */
-  changesPerTurnMax: 256,
+  changesPerTurnMax: 128,
   /** Connections that learn of a change of the leader in one turn, those apart that ask. */
   resumedPerTurnMax: 256,
   watchesPerConnectionMax: 100_000,

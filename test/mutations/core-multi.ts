@@ -19,8 +19,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'MULTI-3',
     file: 'server/src/core/pipeline/replicated-state.ts',
-    before: "path: change.change === 'create' ? change.path : null,",
-    after: "path: 'path' in change ? change.path : null,",
+    before: "const path = change.change === 'create' ? change.path : null",
+    after: "const path = 'path' in change ? change.path : null",
     test: 'test/dist/server/core/pipeline/multi.test.js',
   },
   {

@@ -251,8 +251,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'DISK-40',
     file: 'server/src/runtime/txn-codec.ts',
-    before: 'slot?.txn === txn',
-    after: 'slot?.txn.zxid === txn.zxid',
+    before: 'known?.txn === txn',
+    after: 'known?.txn.zxid === txn.zxid',
     test: 'test/dist/server/runtime/txn-codec.test.js',
   },
   {

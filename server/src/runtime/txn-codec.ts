@@ -58,8 +58,8 @@ const knownBytes = (known: Known | undefined, txn: Txn): Uint8Array | null =>
   known?.txn === txn ? known.bytes : null
 
 /**
- * As many as may be on their way to the disk or to a learner, and a few that are long, whose objects
- * are several times as large as their bytes; others are encoded again.
+ * As many as may be on their way to the disk or to a learner, and a few that are long, whose
+ * objects are several times as large as their bytes; others are encoded again.
  */
 const shortSlots = 1_024
 const shortBytesMax = 4_096
