@@ -89,7 +89,7 @@ export const interpreted = ({ fields, variant }: ArrayShape): ArrayCodec => {
       for (const [i, { name, path, schema }] of fields.entries()) {
         object[name] = schema.decode(array[tag.length + i], path)
       }
-      return object
+      return fields.length === 0 ? Object.freeze(object) : object
     },
     encode: (object) => [
       ...tag,

@@ -75,8 +75,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ZNODE-23',
     file: 'server/src/core/tree/size-class.ts',
-    before: 'return passingBytes(this.pageOf(slot)',
-    after: 'return ((bytes: Uint8Array) => (passingBytes(bytes), bytes))(this.pageOf(slot)',
+    before: 'return copyForReader(this.pageOf(slot)',
+    after: 'return ((bytes: Uint8Array) => (copyForReader(bytes), bytes))(this.pageOf(slot)',
     test: 'test/dist/server/core/tree/layout.test.js',
   },
   {

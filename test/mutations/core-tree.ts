@@ -103,8 +103,8 @@ export const mutations: readonly Mutation[] = [
   {
     rule: 'ZNODE-4',
     file: 'server/src/core/pipeline/prepare-change.ts',
-    before: 'data === null || data.length === 0 ? null : passingBytes(data)',
-    after: 'data === null ? null : passingBytes(data)',
+    before: 'data === null || data.length === 0 ? null : copyForTxn(data)',
+    after: 'data === null ? null : copyForTxn(data)',
     test: 'test/dist/server/core/tree/znode.test.js',
   },
   {

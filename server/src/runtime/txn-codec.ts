@@ -1,7 +1,7 @@
 import { type Schema, ShapeError } from '@conclave/protocol'
 import { pack, unpack } from '@conclave/protocol/codec'
 import { type Txn, txnSchema } from '@conclave/protocol/peer'
-import { passingBytes } from '../core/owned-bytes.js'
+import { passingCopies } from '../core/owned-bytes.js'
 import type { TxnPacker } from '../core/txn-packer.js'
 
 /**
@@ -19,8 +19,11 @@ export const encodeTxn = (txn: Txn): Uint8Array => {
 
 /** @throws ShapeError when the bytes are no txn */
 export const decodeTxn = (bytes: Uint8Array): Txn => {
-  const txn = txnOf(bytes)
-  remember(txn, bytes)
+  // The txn shows its data in these bytes: remembered, it would keep all of a large message.
+  const isOfLarge = bytes.buffer.byteLength > viewedBytesMax
+  const own = isOfLarge && bytes.length <= shortBytesMax ? copyForTxn(bytes) : bytes
+  const txn = txnOf(own)
+  remember(txn, own)
   return txn
 }
 
@@ -39,15 +42,13 @@ export const encodedTxn: Schema<Txn> = {
 }
 
 const remember = (txn: Txn, bytes: Uint8Array): void => {
-  if (bytes.length > longBytesMax) return
-  // A view of something large would keep all of it.
-  const known = {
-    txn,
-    bytes: bytes.buffer.byteLength > viewedBytesMax ? passingBytes(bytes) : bytes,
-  }
-  if (bytes.length > shortBytesMax) long[txn.zxid % longSlots] = known
-  else short[txn.zxid % shortSlots] = known
+  if (bytes.length <= shortBytesMax) short[txn.zxid % shortSlots] = { txn, bytes: viewed(bytes) }
+  else if (bytes.length <= longBytesMax) long[txn.zxid % longSlots] = { txn, bytes }
 }
+
+/** What msgpackr has made may lie in a buffer that was made for something large. */
+const viewed = (bytes: Uint8Array): Uint8Array =>
+  bytes.buffer.byteLength > viewedBytesMax ? copyForTxn(bytes) : bytes
 
 interface Known {
   readonly txn: Txn
@@ -68,3 +69,4 @@ const longSlots = 8
 const longBytesMax = 1_048_576
 const long: (Known | undefined)[] = Array(longSlots)
 const viewedBytesMax = 65_536
+const copyForTxn = passingCopies()

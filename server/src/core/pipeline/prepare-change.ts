@@ -19,7 +19,7 @@ import {
 } from '@conclave/protocol'
 import { assertNever } from '../assert.js'
 import type { Change } from '@conclave/protocol/peer'
-import { passingBytes } from '../owned-bytes.js'
+import { passingCopies } from '../owned-bytes.js'
 import { copyOf, type Znode } from '../tree/znode.js'
 import type { Outstanding } from './outstanding.js'
 import type { PlainOp } from './validate.js'
@@ -210,7 +210,10 @@ const judgeLoad = (znodes: Outstanding, owner: SessionId): Failure | null => {
 
 /** Empty data is stored as none, so that both read alike. */
 const storedData = (data: Uint8Array | null): Uint8Array | null =>
-  data === null || data.length === 0 ? null : passingBytes(data)
+  data === null || data.length === 0 ? null : copyForTxn(data)
+
+/** A txn lives until it is packed into history, or as long as that when it is large. */
+const copyForTxn = passingCopies()
 
 const judgeVersion = (expected: number, actual: number): Failure | null =>
   expected === -1 || expected === actual

@@ -238,7 +238,10 @@ export class Serving {
 
   #isDeferred(connection: Connection, { isHeavy, answer }: Request): boolean {
     const mayWait = isHeavy && answer === null
-    return mayWait && this.#budget.defers(connection, () => this.pump(connection))
+    if (!mayWait) return false
+    const goOn = (): void => this.pump(connection)
+    const { writes } = this.#connections
+    return this.#budget.defers(connection, () => writes.admitNext(connection, goOn))
   }
 
   #startWrite(connection: Connection, { frame, bytes }: Request): void {

@@ -13,11 +13,17 @@ export class WriteWindow {
   readonly #waiting = new Set<Connection>()
   /** The one that goes on, and what it may start before the others have had their turn. */
   #turn: { readonly connection: Connection; left: number } | null = null
+  /** One that has waited for another reason, and need not wait for this one too. */
+  #awaited: Connection | null = null
 
   /** @returns false when the connection's next write has to wait, for {@link renew} */
   admits(connection: Connection): boolean {
     const { startedWrites, countedWrites } = connection
     const hasRoom = this.#started + startedWrites - countedWrites < limits.writesInFlightMax
+    if (this.#awaited === connection) {
+      this.#awaited = null
+      return true
+    }
     const isItsTurn = this.#turn?.connection === connection && this.#turn.left > 0
     if (hasRoom && (this.#waiting.size === 0 || isItsTurn)) {
       if (this.#turn !== null) this.#turn.left -= 1
@@ -36,6 +42,16 @@ export class WriteWindow {
     if (!isOpen) this.#waiting.delete(connection)
   }
 
+  /**
+   * The connection's next write had to wait for something else, and goes now, room or not: with two
+   * reasons to wait it would lose its turn for the one while it waits for the other.
+   */
+  admitNext(connection: Connection, goOn: () => void): void {
+    this.#awaited = connection
+    goOn()
+    this.#awaited = null
+  }
+
   /** True when somebody waits and need not. */
   get isOpen(): boolean {
     return this.#waiting.size > 0 && this.#started < limits.writesInFlightMax
@@ -43,6 +59,7 @@ export class WriteWindow {
 
   /** @param goOn starts what the connection may start, and settles it */
   renew(goOn: (connection: Connection) => void): void {
+    if (!this.isOpen) return
     // Who has to wait again does so behind the others, for another turn of the event loop.
     const waiting = [...this.#waiting]
     for (const connection of waiting) {

@@ -1,4 +1,4 @@
-import { passingBytes } from '../owned-bytes.js'
+import { passingCopies } from '../owned-bytes.js'
 
 /**
  * Slots of one size, in pages. They are kept dense: the slot that is given back is filled with the
@@ -56,7 +56,7 @@ export class SizeClass {
   /** @returns a copy, to be forgotten soon */
   read(slot: number, length: number): Uint8Array {
     const start = this.startOf(slot)
-    return passingBytes(this.pageOf(slot).subarray(start, start + length))
+    return copyForReader(this.pageOf(slot).subarray(start, start + length))
   }
 
   /** The page that a slot lies in, for who reads it before the next change. */
@@ -86,6 +86,8 @@ export class SizeClass {
     return this.#pages[Math.floor(slot / this.#pageSlots)]
   }
 }
+
+const copyForReader = passingCopies()
 
 interface Page {
   readonly bytes: Uint8Array

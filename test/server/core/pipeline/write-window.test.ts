@@ -1,7 +1,15 @@
-import { limits } from '@conclave/protocol'
+import { limits, type MultiOp, type Op, type Xid } from '@conclave/protocol'
 import t from 'tap'
 import { following } from '../../../support/ensemble-kit.js'
-import { bytesOf, type ClientKit, ReplicaKit, setData } from '../../../support/replica-kit.js'
+import {
+  bytesOf,
+  type ClientKit,
+  create,
+  ReplicaKit,
+  setData,
+} from '../../../support/replica-kit.js'
+import { requestOf } from '../../../support/session-kit.js'
+import { multi } from '../../../support/tree-kit.js'
 
 const most = limits.writesInFlightMax
 const each = 700
@@ -48,6 +56,32 @@ t.test('LIMIT-22 what a lost connection had on its way makes room', async (t) =>
   t.equal(own, each, 'its own are on their way all the same')
   t.equal(second + third, most)
   made.kit.releaseDisk()
+})
+
+t.test('LIMIT-22 what has waited for a turn to look at much goes next', async (t) => {
+  const kit = new ReplicaKit()
+  const [reader, writer] = [kit.client(), kit.client()]
+  const clients = [kit.client(), kit.client()]
+  for (let made = 0; made <= limits.looksPerTurnMax; made += 100) {
+    reader.ackedXid = reader.xid as Xid
+    reader.ok(multi(Array.from({ length: 100 }, (_, i): MultiOp => create(`/${made + i}`))))
+  }
+  kit.isDiskHeld = true
+  for (const client of clients) for (let i = 0; i < each; i++) client.send(setData('/', noData))
+  const count: Op = { op: 'countDescendants', path: '/', linearizable: false, cursor: null }
+  for (const [client, op] of [
+    [reader, count],
+    [writer, multi(Array<MultiOp>(20).fill(setData('/1', noData)))],
+  ] as const) {
+    client.xid += 1
+    const frame = requestOf(op, client.xid)
+    kit.replica.step({ input: 'clientFrame', connection: client.connection, frame, bytes: 100 })
+  }
+  kit.run()
+  const started = kit.heldTxns.filter(({ sessionId }) => sessionId === writer.sessionId)
+  t.equal(started.length, 1)
+  t.equal(kit.heldTxns.length, most + 1)
+  kit.releaseDisk()
 })
 
 t.test('LIMIT-22 what was asked of one leader takes no room at the next', async (t) => {
