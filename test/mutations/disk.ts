@@ -385,4 +385,11 @@ export const mutations: readonly Mutation[] = [
     after: 'if (header.zxid !== zxid && zxid < 0) throw',
     test: 'test/dist/server/runtime/storage/snapshot-transfer.test.js',
   },
+  {
+    rule: 'DISK-40',
+    file: 'server/src/runtime/txn-codec.ts',
+    before: 'const txn = txnOf(own)',
+    after: 'const txn = txnOf(bytes)',
+    test: 'test/dist/server/runtime/txn-codec.test.js',
+  },
 ]

@@ -1,5 +1,6 @@
+import type { SessionId, Zxid } from '@conclave/protocol'
 import { pack } from '@conclave/protocol/codec'
-import { txnSchema } from '@conclave/protocol/peer'
+import { type Txn, txnSchema } from '@conclave/protocol/peer'
 import t from 'tap'
 import { decodeTxn, encodedTxn, encodeTxn } from '#server/runtime/txn-codec.js'
 import { txnAt } from '../../support/storage-kit.js'
@@ -22,6 +23,37 @@ t.test('DISK-40 another txn at the same zxid has bytes of its own', async (t) =>
   t.same(encodeTxn(one), fresh(one))
   t.same(encodeTxn(other), fresh(other))
   t.same(encodeTxn(one), fresh(one))
+})
+
+t.test('DISK-40 the bytes that are remembered keep no large message', async (t) => {
+  const written: Txn = {
+    ...txnAt(7),
+    body: {
+      body: 'write',
+      answer: { answer: 'single' },
+      changes: [
+        {
+          change: 'setData',
+          path: '/a',
+          data: new Uint8Array(10),
+          acl: null,
+          version: 1,
+          czxid: 1 as Zxid,
+          ephemeralOwner: 0 as SessionId,
+        },
+      ],
+    },
+  }
+  const canonical = fresh(written)
+  const message = new Uint8Array(1_000_000)
+  message.set(canonical, 500)
+  const txn = decodeTxn(message.subarray(500, 500 + canonical.length))
+  t.same(txn, written)
+  const [change] = txn.body.body === 'write' ? txn.body.changes : []
+  const data = change?.change === 'setData' ? change.data : null
+  for (const kept of [encodeTxn(txn), data]) {
+    t.ok((kept?.buffer.byteLength ?? Infinity) < 100_000)
+  }
 })
 
 t.test('DISK-40 what is no txn is refused', async (t) => {
