@@ -37,13 +37,13 @@ export interface ArrayCodec {
 /**
  * Functions for this one shape, whose code spells its fields out. One function that loops over the
  * fields of all shapes sees objects of a hundred kinds, and V8 then looks every field up by its
- * name: several times as slow. Where a platform lets no program make code, as pages may ask of a
+ * name, on a slow path. Where a platform lets no program make code, as pages may ask of a
  * browser (Content Security Policy), that function does the work.
  */
 export const arrayCodec = (shape: ArrayShape): ArrayCodec =>
   mayMakeCode ? compiled(shape) : interpreted(shape)
 
-export const compiled = ({ fields, variant }: ArrayShape): ArrayCodec => {
+const compiled = ({ fields, variant }: ArrayShape): ArrayCodec => {
   const first = variant === null ? 0 : 1
   const at = variant === null ? 'at' : JSON.stringify(variant.name)
   const said = variant === null ? [] : [`${quoted(variant.key)}: ${quoted(variant.name)}`]
@@ -77,7 +77,7 @@ export const compiled = ({ fields, variant }: ArrayShape): ArrayCodec => {
   return new Function(...Object.keys(known), code)(...Object.values(known)) as ArrayCodec
 }
 
-export const interpreted = ({ fields, variant }: ArrayShape): ArrayCodec => {
+const interpreted = ({ fields, variant }: ArrayShape): ArrayCodec => {
   const said = variant === null ? {} : { [variant.key]: variant.name }
   const tag = variant === null ? [] : [variant.tag]
   const arity = tag.length + fields.length

@@ -236,10 +236,11 @@ export class Serving {
     }
   }
 
-  #isDeferred(connection: Connection, { isHeavy, answer }: Request): boolean {
+  #isDeferred(connection: Connection, { isHeavy, answer, kind }: Request): boolean {
     const mayWait = isHeavy && answer === null
     if (!mayWait) return false
     const goOn = (): void => this.pump(connection)
+    if (kind !== 'write') return this.#budget.defers(connection, goOn)
     const { writes } = this.#connections
     return this.#budget.defers(connection, () => writes.admitNext(connection, goOn))
   }

@@ -37,7 +37,7 @@ export const numbers = <T extends number>(): Column<T> => ofNumbers(Float64Array
 
 /**
  * 32 bits, signed: lanes of a fingerprint, rows, slots, lengths. There is no narrower kind, and no
- * unsigned one: what V8 finds more than four kinds of chunks in, it reads ten times as slowly.
+ * unsigned one: what V8 finds more than four kinds of chunks in, it reads on a slow path.
  */
 export const words = (): Column<number> => ofNumbers(Int32Array)
 
